@@ -1,0 +1,21 @@
+"""``python -m dcgan_pipeline`` in a project's folder is ``kedro run`` there."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.cli.utils import find_run_command
+from kedro.framework.project import configure_project
+
+
+def main(*args: Any, **kwargs: Any) -> Any:
+    """Run the project in the working directory; the arguments are those of ``kedro run``."""
+    package_name = Path(__file__).parent.name
+    configure_project(package_name)
+    # click would otherwise end the interpreter, which an interactive session does not want.
+    kwargs["standalone_mode"] = not hasattr(sys, "ps1")
+    return find_run_command(package_name)(*args, **kwargs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Arrays larger than memory: lists of ``.npy`` shards, opened as memory maps.
+
+Stages hand each other a :class:`ShardedArray` (read) and one of :class:`ArrayChunks` or :class:`ShardFiles` (write);
+``datasets.ShardedArrayDataset`` stores them. Nothing here knows Kedro.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcgan_pipeline.errors import InputError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ArrayChunks:
+    """A stream of arrays of shape (n_i, *item_shape) that are to be stored one after the other."""
+
+    chunks: Iterable[NDArray[Any]]
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShardFiles:
+    """Shards that workers have already written as ``.npy`` files, in order; storing them moves the files.
+
+    Empty shards (a shard of images that were all rejected) are left out by the one who lists them.
+    """
+
+    files: Sequence[Path]
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+class ShardedArray(Sequence[NDArray[Any]]):
+    """Read-only array over the shards of a folder, each opened when it is first touched.
+
+    Supports ``len``, ``shape``, ``dtype``, integers, slices and arrays of rows (a copy, in the order asked for).
+    Cheap to pickle and to copy: the maps stay behind.
+
+    Parameters
+    ----------
+    folder
+        Where the shards and their ``manifest.json`` are.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        manifest = json.loads((self.folder / MANIFEST).read_text())
+        self.dtype = np.dtype(manifest["dtype"])
+        self.attrs: dict[str, Any] = manifest["attrs"]
+        self._item_shape = tuple(manifest["item_shape"])
+        self._files = [shard["file"] for shard in manifest["shards"]]
+        self._ends = np.cumsum([shard["rows"] for shard in manifest["shards"]], dtype=np.int64)
+        self._maps: dict[int, NDArray[Any]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": {}}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ShardedArray:
+        return self  # read-only: a copy would be the same
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, *item_shape)."""
+        return (len(self), *self._item_shape)
+
+    def shards(self) -> Iterator[NDArray[Any]]:
+        """Yield the shards in order, as memory maps."""
+        return (self._shard(k) for k in range(len(self._files)))
+
+    def batches(self, size: int) -> Iterator[NDArray[Any]]:
+        """Yield all rows in order, ``size`` at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:  # type: ignore[override]
+        if isinstance(index, slice):
+            return self._take(np.arange(*index.indices(len(self))))
+        if np.ndim(index) == 0:
+            row = int(index) + (len(self) if index < 0 else 0)
+            return self._take(np.array([row]))[0]
+        return self._take(np.asarray(index, dtype=np.int64))
+
+    def _take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise IndexError(f"rows must be between 0 and {len(self) - 1}, got {rows.min()} to {rows.max()}")
+        taken = np.empty((len(rows), *self._item_shape), self.dtype)
+        shard_of = np.searchsorted(self._ends, rows, side="right")
+        for k in np.unique(shard_of):
+            here = np.flatnonzero(shard_of == k)
+            first = self._ends[k - 1] if k else 0
+            taken[here] = self._shard(int(k))[rows[here] - first]
+        return taken
+
+    def _shard(self, k: int) -> NDArray[Any]:
+        if k not in self._maps:
+            self._maps[k] = np.load(self.folder / self._files[k], mmap_mode="r", allow_pickle=False)
+        return self._maps[k]
+
+
+def write_shards(data: NDArray[Any] | ArrayChunks | ShardFiles, folder: Path, rows_per_shard: int) -> None:
+    """Write an array as shards and, last of all, the manifest that makes them an array.
+
+    Raises
+    ------
+    ValueError
+        Where the chunks differ in dtype or shape, or there is nothing to write.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(data, ShardFiles):
+        parts: Iterator[tuple[str, NDArray[Any]]] = _adopt(data.files, folder)
+    else:
+        chunks = [data] if isinstance(data, np.ndarray) else data.chunks
+        parts = _write(_resized(chunks, rows_per_shard), folder)
+    shards: list[dict[str, Any]] = []
+    kind: tuple[str, list[int]] | None = None
+    for name, shard in parts:
+        found = (shard.dtype.str, list(shard.shape[1:]))
+        kind = kind or found
+        if kind != found:
+            raise ValueError(f"every chunk must be {kind[0]} of shape {kind[1]}, got {found[0]} of shape {found[1]}")
+        shards.append({"file": name, "rows": len(shard)})
+    if kind is None:
+        raise ValueError("an array needs at least one chunk, got none")
+    attrs = {} if isinstance(data, np.ndarray) else data.attrs
+    manifest = {"dtype": kind[0], "item_shape": kind[1], "shards": shards, "attrs": attrs}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
+
+
+def _write(chunks: Iterable[NDArray[Any]], folder: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    for k, chunk in enumerate(chunks):
+        np.save(folder / f"shard-{k:05d}.npy", chunk, allow_pickle=False)
+        yield f"shard-{k:05d}.npy", chunk
+
+
+def _adopt(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    for k, file in enumerate(files):
+        name = f"shard-{k:05d}.npy"
+        os.replace(file, folder / name)
+        yield name, np.load(folder / name, mmap_mode="r", allow_pickle=False)
+
+
+def _resized(chunks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
+    """Cut and join a stream of chunks so that each but the last has ``rows`` rows."""
+    waiting: list[NDArray[Any]] = []
+    for chunk in chunks:
+        waiting.append(np.ascontiguousarray(chunk))
+        if len({(part.dtype, part.shape[1:]) for part in waiting}) > 1:
+            yield from waiting  # the writer sees the difference and says so
+            return
+        while sum(len(part) for part in waiting) >= rows:
+            joined = np.concatenate(waiting)
+            yield joined[:rows]
+            waiting = [joined[rows:]]
+    rest = np.concatenate(waiting) if waiting else None
+    if rest is not None and len(rest):
+        yield rest
+
+
+ID = "images_id"  # the attribute by which arrays and tables say which images their rows are
+
+
+def check_same_images(**named: Any) -> None:
+    """Refuse arrays and tables whose rows are not the same images.
+
+    Row i of ``images``, ``thumbnails``, ``hash_codes``, ``duplicates`` and ``records`` is the same image. Each
+    carries the id of the preprocessing run that defined the rows, so that a version of one that was made after (or
+    killed before) a version of another is never mixed with it silently.
+
+    Parameters
+    ----------
+    **named
+        Objects with ``attrs``, by their names in the catalog.
+
+    Raises
+    ------
+    InputError
+        Where two ids differ.
+    """
+    ids = {name: str(data.attrs.get(ID, "none")) for name, data in named.items()}
+    if len(set(ids.values())) > 1:
+        found = ", ".join(f"{name} {value[:8]}" for name, value in ids.items())
+        raise InputError(
+            f"{' and '.join(ids)} must come from the same preprocessing run, got ids {found}; "
+            "run `kedro run --pipeline=preprocess` and the stages after it again"
+        )

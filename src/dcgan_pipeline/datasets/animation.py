@@ -1,0 +1,36 @@
+"""Animations as GIF."""
+
+from __future__ import annotations
+
+from kedro_datasets._typing import ImagePreview
+from kedro_datasets.pillow import ImageDataset
+from PIL import Image
+
+from dcgan_pipeline.datasets.written_whole import WrittenWhole, latest_path
+
+
+class AnimationDataset(WrittenWhole, ImageDataset):
+    """``pillow.ImageDataset`` for an animation, written whole.
+
+    Saves any object with Pillow's ``save(file, format=...)``, such as ``inspection.gan_figures.Animation``; loads a
+    ``PIL.Image`` that still has all its frames.
+
+    Examples
+    --------
+    .. code-block:: yaml
+
+        training_animation:
+          type: dcgan_pipeline.datasets.animation.AnimationDataset
+          filepath: data/08_reporting/training_animation.gif
+          versioned: true
+    """
+
+    def load(self) -> Image.Image:
+        """Open the animation; ``n_frames`` and ``seek`` reach its frames."""
+        return Image.open(latest_path(self))
+
+    def preview(self) -> ImagePreview:
+        """Give Kedro-Viz the whole animation; browsers play it."""
+        import base64
+
+        return ImagePreview(base64.b64encode(latest_path(self).read_bytes()).decode())

@@ -1,0 +1,89 @@
+"""A pile of images, as the catalog's first entry."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io.core import AbstractDataset, DatasetError
+from kedro_datasets._typing import ImagePreview
+from PIL import Image
+
+from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.open_source import Split, open_source
+from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources import ImageError, ImageSource
+
+_PREVIEW_COLUMNS, _PREVIEW_SIDE = 8, 64
+
+
+class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
+    """A folder tree, a zip, a tar, scikit-learn's digits or a set of torchvision; read-only.
+
+    Loading lists the images and reads none of them. The folders that files lie in are their labels.
+
+    Examples
+    --------
+    .. code-block:: yaml
+
+        raw_images:
+          type: dcgan_pipeline.datasets.raw_images.RawImagesDataset
+          filepath: data/01_raw/photos          # or a .zip, a .tar, sklearn://digits, torchvision://CIFAR10/train
+          limits: {max_pixels: 50_000_000}
+
+        labelled_test:
+          type: dcgan_pipeline.datasets.raw_images.RawImagesDataset
+          filepath: data/01_raw/photos
+          split: {part: test, test_fraction: 0.3, seed: 0}
+
+    >>> len(RawImagesDataset(filepath="sklearn://digits").load())
+    1797
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        limits: dict[str, Any] | None = None,
+        split: dict[str, Any] | None = None,
+        download_to: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._location = str(filepath)
+        self._limits, self._split, self._download_to = limits or {}, split, download_to
+        self.metadata = metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._location, "limits": self._limits, "split": self._split}
+
+    def load(self) -> ImageSource:
+        """List the images."""
+        limits = Limits.parse(self._limits, "limits")
+        split = None if self._split is None else Split.parse(self._split, "split")
+        folder = Path(self._download_to) if self._download_to else None
+        return open_source(self._location, limits, split, folder)
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: images are read-only."""
+        raise DatasetError(f"raw images are never written; {self._location} is read-only")
+
+    def _exists(self) -> bool:
+        return "://" in self._location or Path(self._location).expanduser().exists()
+
+    def preview(self) -> ImagePreview:
+        """Show Kedro-Viz the first images."""
+        source = self.load()
+        side, gap = _PREVIEW_SIDE, 2
+        sheet = Image.new("RGB", ((side + gap) * _PREVIEW_COLUMNS, (side + gap) * 4), "white")
+        for k in range(min(len(source), _PREVIEW_COLUMNS * 4)):
+            try:
+                image = decode_image(source.read(k), source.limits)
+            except ImageError:
+                continue  # its place stays white; `rejected` says why
+            image.thumbnail((side, side))
+            sheet.paste(image, (k % _PREVIEW_COLUMNS * (side + gap), k // _PREVIEW_COLUMNS * (side + gap)))
+        buffer = io.BytesIO()
+        sheet.save(buffer, "PNG")
+        return ImagePreview(base64.b64encode(buffer.getvalue()).decode())

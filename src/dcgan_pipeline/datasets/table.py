@@ -1,0 +1,25 @@
+"""Tables in Parquet."""
+
+from kedro_datasets.pandas import ParquetDataset
+
+from dcgan_pipeline.datasets.written_whole import WrittenWhole
+
+
+class TableDataset(WrittenWhole, ParquetDataset):
+    """``pandas.ParquetDataset``, written whole; a frame's ``attrs`` come back with it.
+
+    Examples
+    --------
+    .. code-block:: yaml
+
+        records:
+          type: dcgan_pipeline.datasets.table.TableDataset
+          filepath: data/03_primary/records.parquet
+          versioned: true
+
+    >>> import pandas as pd
+    >>> dataset = TableDataset(filepath=tmp_path / "records.parquet")
+    >>> dataset.save(pd.DataFrame({"row": [0, 1]}))
+    >>> dataset.load()["row"].tolist()
+    [0, 1]
+    """

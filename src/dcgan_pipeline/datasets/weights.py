@@ -1,0 +1,87 @@
+"""Learned state in safetensors."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str, get_protocol_and_path
+from kedro_datasets._typing import JSONPreview
+
+from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.weights import Weights, read_settings
+
+
+class _SafetensorsDataset(AbstractVersionedDataset[Weights, Weights]):
+    """One safetensors file, with the settings in its header."""
+
+    def __init__(
+        self,
+        *,
+        filepath: str | os.PathLike[str],
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._protocol, path = get_protocol_and_path(str(filepath), version)
+        self._fs = fsspec.filesystem(self._protocol, **(credentials or {}), **(fs_args or {}))
+        self.metadata = metadata
+        super().__init__(PurePosixPath(path), version, self._fs.exists, self._fs.glob)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "protocol": self._protocol, "version": self._version}
+
+    def load(self) -> Weights:
+        return Weights.load(self._local_path())
+
+    def save(self, data: Weights) -> None:
+        path = self._get_save_path()
+        if self._protocol == "file":
+            data.save(path)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / path.name
+            data.save(local)
+            self._fs.put(str(local), get_filepath_str(path, self._protocol))
+
+    def _exists(self) -> bool:
+        return self._fs.exists(get_filepath_str(self._get_load_path(), self._protocol))
+
+    def _release(self) -> None:
+        super()._release()
+        self._fs.invalidate_cache(str(self._filepath))
+
+    def _local_path(self) -> str:
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        # simplecache keeps remote files in a temporary folder for as long as the process lives
+        return path if self._protocol == "file" else fsspec.open_local(f"simplecache::{path}")
+
+    def preview(self) -> JSONPreview:
+        """Show Kedro-Viz the settings, not the tensors."""
+        settings = read_settings(self._local_path())
+        return JSONPreview(json.dumps({name: settings[name] for name in settings if name != "history"}))
+
+
+class WeightsDataset(WrittenWhole, _SafetensorsDataset):
+    """Named tensors and their settings (:class:`dcgan_pipeline.weights.Weights`), written whole.
+
+    Examples
+    --------
+    .. code-block:: yaml
+
+        gan:
+          type: dcgan_pipeline.datasets.weights.WeightsDataset
+          filepath: data/06_models/gan.safetensors
+          versioned: true
+
+    >>> import torch
+    >>> dataset = WeightsDataset(filepath=tmp_path / "gan.safetensors")
+    >>> dataset.save(Weights({"w": torch.ones(2)}, {"kind": "example"}))
+    >>> dataset.load().settings
+    {'kind': 'example'}
+    """

@@ -1,0 +1,76 @@
+"""Saves that a reader sees whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io.core import AbstractVersionedDataset
+
+
+class WrittenWhole:
+    """Mixin for a dataset of one file (or one folder) that opens ``self._get_save_path()`` when it saves.
+
+    On a local disk the wrapped class writes under a name that begins with ``.partial-``, beside the final one, which
+    then takes its place in one step: a process killed at any moment leaves the previous version as the latest, and
+    never half a file. Object stores publish an object only when its upload is complete, so there the wrapped class
+    writes in place.
+
+    Put it before the class it completes: ``class TableDataset(WrittenWhole, ParquetDataset)``.
+    """
+
+    _partial: PurePosixPath | None = None
+
+    def _get_save_path(self) -> PurePosixPath:
+        return self._partial or super()._get_save_path()  # type: ignore[misc]
+
+    def save(self, data: Any) -> None:
+        """Save through the wrapped class, then move the result into its place."""
+        save = super().save.__wrapped__  # type: ignore[misc]  # Kedro's own checks already run around this method
+        if self._protocol != "file":  # type: ignore[attr-defined]
+            save(self, data)
+            return
+        target = self._get_save_path()
+        self._partial = target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}")
+        partial = Path(self._partial)
+        try:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            save(self, data)
+            _replace(partial, Path(target))
+        except BaseException:
+            _remove(partial)
+            _remove_empty(partial.parent)
+            raise
+        finally:
+            self._partial = None
+        self._fs.invalidate_cache(str(target))  # type: ignore[attr-defined]
+
+
+def _replace(partial: Path, target: Path) -> None:
+    if target.is_dir():  # an unversioned folder; a folder cannot replace a full one in one step
+        old = target.with_name(f".partial-old-{target.name}")
+        os.replace(target, old)
+        os.replace(partial, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(partial, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def latest_path(dataset: AbstractVersionedDataset) -> Path:
+    """Where the version is that the dataset would load."""
+    return Path(dataset._get_load_path())

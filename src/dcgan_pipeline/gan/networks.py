@@ -1,0 +1,101 @@
+"""Generator and discriminator (paper 3): one builder for every size, width, kernel and pattern of strides."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcgan_pipeline.gan.settings import Architecture
+
+EPSILON = 1e-8  # of batch norm (authors' code)
+SLOPE = 0.2  # of LeakyReLU (paper 4)
+SPREAD = 0.02  # standard deviation of the initial weights (paper 4)
+
+
+def _batch_norm(maps: int) -> nn.BatchNorm2d:
+    # Training uses batch statistics. Momentum 0 leaves the stored ones alone: they are set by
+    # `statistics.recompute`, as the authors do it, and not by a running average.
+    return nn.BatchNorm2d(maps, eps=EPSILON, momentum=0.0)
+
+
+class Generator(nn.Module):
+    """z -> images in [-1, 1].
+
+    The projection of z has a batch norm of its own for every unit, not for every map (authors' code); the output
+    layer has none (paper 3).
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        layers = architecture.layers()[::-1]
+        self.top = (layers[0].channels_out, architecture.base, architecture.base)
+        units = layers[0].channels_out * architecture.base**2
+        self.project = nn.Linear(architecture.latent_dim, units, bias=False)
+        self.project_norm = nn.BatchNorm1d(units, eps=EPSILON, momentum=0.0)
+        self.convs = nn.ModuleList(
+            nn.ConvTranspose2d(
+                layer.channels_out,
+                layer.channels_in,
+                architecture.kernel,
+                layer.stride,
+                padding=architecture.kernel // 2,
+                output_padding=layer.stride - 1,
+                bias=False,
+            )
+            for layer in layers
+        )
+        self.norms = nn.ModuleList(_batch_norm(layer.channels_in) for layer in layers[:-1])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Generate from z of shape (batch, latent_dim): (batch, C, S, S)."""
+        h = F.relu(self.project_norm(self.project(z)))  # (batch, maps * base * base)
+        h = h.view(len(z), *self.top)  # (batch, maps, base, base)
+        for conv, norm in zip(self.convs, self.norms, strict=False):
+            h = F.relu(norm(conv(h)))  # half the maps an octave, twice the side
+        return torch.tanh(self.convs[-1](h))
+
+
+class Discriminator(nn.Module):
+    """Images in [-1, 1] -> logits; its first convolution has no batch norm (paper 3)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        layers = architecture.layers()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(
+                layer.channels_in,
+                layer.channels_out,
+                architecture.kernel,
+                layer.stride,
+                padding=architecture.kernel // 2,
+                bias=False,
+            )
+            for layer in layers
+        )
+        self.norms = nn.ModuleList(_batch_norm(layer.channels_out) for layer in layers[1:])
+        self.logit = nn.Linear(layers[-1].channels_out * architecture.base**2, 1, bias=False)
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """Return every convolution's output after its activation, for x of shape (batch, C, S, S)."""
+        maps = []
+        for k, conv in enumerate(self.convs):
+            x = conv(x)
+            x = F.leaky_relu(self.norms[k - 1](x) if k else x, SLOPE)  # twice the maps an octave, half the side
+            maps.append(x)
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Judge x of shape (batch, C, S, S): logits of shape (batch,), positive for real."""
+        return self.logit(self.activations(x)[-1].flatten(1)).squeeze(1)
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw every weight from N(0, 0.02) (paper 4), gains of batch norm from N(1, 0.02), shifts 0 (authors' code)."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.weight.normal_(1, SPREAD, generator=generator)
+                module.bias.zero_()
+            elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                module.weight.normal_(0, SPREAD, generator=generator)

@@ -1,0 +1,146 @@
+"""Settings of the stage ``train``: the shape of the networks, and how they are trained."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib import resources
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.schema import Settings
+
+
+class ConvLayer(NamedTuple):
+    """One strided convolution of D, from ``channels_in`` maps to ``channels_out``."""
+
+    channels_in: int
+    channels_out: int
+    stride: int
+
+
+class Architecture(Settings):
+    """The shape of both networks: G is the mirror of D (paper 3, figure 1).
+
+    D halves the side of its maps once an octave until it is ``base``, and doubles their number from ``width`` on. An
+    octave is one convolution a stride of ``strides``: ``[2]`` in the faces, LSUN and SVHN networks, ``[1, 2]`` in
+    the ImageNet network (authors' code).
+    """
+
+    image_size: int = Field(ge=8, le=1024)
+    channels: Literal[1, 3]
+    latent_dim: int = Field(default=100, ge=1)
+    """Length of z."""
+    width: int = Field(default=128, ge=1)
+    """Maps of D's first convolution."""
+    kernel: int = Field(default=5, ge=3)
+    strides: tuple[int, ...] = (2,)
+    base: int = Field(default=4, ge=1)
+    """Side of the smallest maps."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        octaves = math.log2(self.image_size / self.base)
+        if octaves != int(octaves) or octaves < 1:
+            raise ValueError(
+                f"image_size must be base {self.base} times a power of two "
+                f"({', '.join(str(self.base * 2**k) for k in range(1, 7))}, ...), got {self.image_size}"
+            )
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, got {self.kernel}; the paper's are 5 and 3")
+        if math.prod(self.strides) != 2:
+            raise ValueError(f"strides must multiply to 2, an octave, got {list(self.strides)}")
+        return self
+
+    def layers(self) -> list[ConvLayer]:
+        """List D's convolutions in order; G has the same, mirrored."""
+        layers: list[ConvLayer] = []
+        maps: int = self.channels
+        for octave in range(int(math.log2(self.image_size / self.base))):
+            for stride in self.strides:
+                layers.append(ConvLayer(maps, self.width * 2**octave, stride))
+                maps = layers[-1].channels_out
+        return layers
+
+
+def presets() -> dict[str, dict[str, Any]]:
+    """Return the paper's networks by name, as settings of :class:`Architecture`."""
+    return json.loads(resources.files("dcgan_pipeline.gan").joinpath("presets.json").read_text())
+
+
+def resolve_architecture(preset: str | None, overrides: dict[str, Any], images: tuple[int, ...]) -> Architecture:
+    """Put a preset and a user's own values together, for images of a given shape.
+
+    Parameters
+    ----------
+    preset
+        A name of :func:`presets`, or none.
+    overrides
+        Any settings of :class:`Architecture`; they win. Image size and channels come from the images where neither
+        the preset nor the overrides give them.
+    images
+        Shape of the training images, (N, C, S, S).
+
+    Raises
+    ------
+    InputError
+        For an unknown preset, or where the networks do not fit the images.
+    """
+    known = presets()
+    if preset is not None and preset not in known:
+        raise InputError(f"train.preset must be one of {', '.join(known)}, or null, got {preset!r}")
+    _, channels, size, _ = images
+    values = {"image_size": size, "channels": channels} | (known[preset] if preset else {}) | overrides
+    architecture = Architecture.parse(values, "train.architecture")
+    if (architecture.channels, architecture.image_size) != (channels, size):
+        raise InputError(
+            f"the networks must fit the images, got networks for {architecture.channels} channels of "
+            f"{architecture.image_size} pixels and images of {channels} channels of {size} pixels; set "
+            "preprocess.image_size and preprocess.channels, or train.architecture"
+        )
+    return architecture
+
+
+class TrainSettings(Settings):
+    """``params:train``. The defaults are the paper's and its authors'."""
+
+    preset: str | None = None
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    """Overrides of the preset; see :class:`Architecture`."""
+    epochs: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, ge=1)
+    """Minibatches; one of epochs and steps is set."""
+    batch_size: int = Field(default=128, ge=2)
+    schedule: Literal["alternate", "both"] = "alternate"
+    """alternate: each minibatch updates one network in turn, G first (authors' code); both: each updates both."""
+    latent: Literal["uniform", "normal"] = "uniform"
+    """z ~ U(-1, 1) (paper 4); normal: N(0, 1)."""
+    learning_rate: float = Field(default=2e-4, gt=0)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    adam_epsilon: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+    """Coupled L2 on every parameter (authors' code)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: convolutions under autocast; weights, optimisers and losses stay float32."""
+    log_every: int = Field(default=25, ge=1)
+    sample_every: int = Field(default=100, ge=1)
+    sample_count: int = Field(default=64, ge=2)
+    """Samples from one fixed z, drawn through training."""
+    checkpoint_every: int = Field(default=500, ge=1)
+    resume: bool = False
+    """Go on from the last checkpoint of a run that was stopped."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError(f"set one of epochs and steps, and the other to null, got {self.epochs} and {self.steps}")
+        return self
+
+    def total_steps(self, images: int) -> int:
+        """Minibatches of the whole training; an epoch is the whole batches in the training set."""
+        if self.steps is not None:
+            return self.steps
+        return max(1, round((self.epochs or 0) * (images // self.batch_size)))

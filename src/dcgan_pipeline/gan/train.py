@@ -1,0 +1,205 @@
+"""From images to a trained GAN: the loop around :class:`~dcgan_pipeline.gan.trainer.Trainer`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_range
+from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
+from dcgan_pipeline.gan.statistics import BATCH
+from dcgan_pipeline.gan.trainer import Trainer
+from dcgan_pipeline.progress import progress_bar, track
+from dcgan_pipeline.weights import Weights
+
+LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
+Log = Callable[[dict[str, float], int], None]
+
+
+@dataclass(frozen=True)
+class TrainedGan:
+    """What training leaves.
+
+    ``gan`` is a checkpoint with recomputed batch-norm statistics; ``history`` has a row every ``log_every`` steps
+    (step, loss_d, loss_g, d_real, d_fake, means since the row before); ``samples`` is uint8 (times, sample_count, C,
+    S, S), drawn from one fixed z at the steps in ``samples.attrs["steps"]``.
+    """
+
+    gan: Weights
+    history: pd.DataFrame
+    samples: ArrayChunks
+
+
+@dataclass
+class _Record:
+    """What grows while training runs, and is kept in every checkpoint."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    samples: list[NDArray[np.uint8]] = field(default_factory=list)
+    since: list[dict[str, Tensor]] = field(default_factory=list)
+    """Losses since the last row of the history."""
+
+
+def train_gan(
+    images: ShardedArray,
+    rows: NDArray[np.int64],
+    settings: TrainSettings,
+    seed: int,
+    device: torch.device,
+    checkpoints: Path,
+    log: Log,
+) -> TrainedGan:
+    """Train on some rows of the images.
+
+    Parameters
+    ----------
+    images
+        uint8 of shape (N, C, S, S).
+    rows
+        Those to train on, int64: the ones that ``dedup`` kept.
+    checkpoints
+        A folder for the state every ``checkpoint_every`` steps. Only the newest file is kept, and with
+        ``settings.resume`` training goes on from it; without, what the folder holds is removed.
+    log
+        Called with losses and the step, while training runs.
+
+    Raises
+    ------
+    InputError
+        Where there are too few images for a batch, or settings changed before a resume.
+    """
+    if len(rows) < settings.batch_size:
+        raise InputError(
+            f"train.batch_size must be at most the number of training images, got {settings.batch_size} for "
+            f"{len(rows)} images; lower it, or add images"
+        )
+    architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
+    trainer = Trainer(architecture, settings, seed, device)
+    identity = {"images_id": images.attrs.get("images_id"), "training_images": len(rows)}
+    record = _resume(trainer, checkpoints, identity) if settings.resume else _start(checkpoints)
+    _loop(trainer, record, images, rows, checkpoints, identity, log)
+    real = track(statistics_batches(images, rows, device), "train: batch-norm statistics", -(-len(rows) // BATCH))
+    trainer.recompute_statistics(real, LATENT_BATCHES)
+    samples = ArrayChunks([np.stack(record.samples)], {"steps": record.steps})
+    return TrainedGan(trainer.state(**identity), pd.DataFrame(record.history), samples)
+
+
+def _loop(
+    trainer: Trainer,
+    record: _Record,
+    images: ShardedArray,
+    rows: NDArray[np.int64],
+    checkpoints: Path,
+    identity: dict[str, Any],
+    log: Log,
+) -> None:
+    settings, total = trainer.settings, trainer.settings.total_steps(len(rows))
+    batches = row_batches(rows, settings.batch_size, trainer.seed, trainer.step)
+    with progress_bar("train: DCGAN", total) as advance:
+        advance(trainer.step)
+        for batch in islice(batches, max(0, total - trainer.step)):
+            if not record.steps:  # what an untrained G draws
+                _draw(trainer, record)
+            record.since.append(trainer.update(to_range(images[batch], trainer.device)))
+            last, step = trainer.step == total, trainer.step
+            note = None
+            if step % settings.log_every == 0 or last:
+                row = _mean(record.since, step)
+                record.since = []
+                record.history.append(row)
+                log({f"train.{name}": value for name, value in row.items() if name != "step"}, step)
+                note = f"loss D {row.get('loss_d', np.nan):.2f} G {row.get('loss_g', np.nan):.2f}"
+            if step % settings.sample_every == 0 or last:
+                _draw(trainer, record)
+            if step % settings.checkpoint_every == 0 or last:
+                _save(trainer, record, checkpoints, identity)
+            advance(1, note)
+
+
+def _draw(trainer: Trainer, record: _Record) -> None:
+    record.steps.append(trainer.step)
+    record.samples.append(trainer.draw_fixed())
+
+
+def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, float]:
+    names = sorted({name for found in since for name in found})
+    means = {name: float(torch.stack([f[name] for f in since if name in f]).mean()) for name in names}
+    return {"step": step, **means}
+
+
+def _start(checkpoints: Path) -> _Record:
+    if checkpoints.exists():
+        shutil.rmtree(checkpoints)
+    return _Record()
+
+
+def _save(trainer: Trainer, record: _Record, checkpoints: Path, identity: dict[str, Any]) -> None:
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    since = [{name: float(value) for name, value in found.items()} for found in record.since]
+    state = trainer.state(**identity, history=record.history, sample_steps=record.steps, since=since)
+    state.tensors["samples"] = torch.from_numpy(np.stack(record.samples))
+    newest = checkpoints / f"step-{trainer.step:09d}.safetensors"
+    state.save(newest)
+    for older in checkpoints.glob("*.safetensors"):
+        if older != newest:
+            older.unlink()
+
+
+def _resume(trainer: Trainer, checkpoints: Path, identity: dict[str, Any]) -> _Record:
+    files = sorted(checkpoints.glob("step-*.safetensors"))
+    if not files:
+        raise InputError(f"train.resume needs a checkpoint, and there is none in {checkpoints}; set it to false")
+    saved = Weights.load(files[-1])
+    _check_unchanged(trainer.state(**identity).settings, saved.settings, files[-1])
+    trainer.restore(saved)
+    samples = list(saved.tensors["samples"].numpy())
+    device = trainer.device
+    since = [{k: torch.tensor(v, device=device) for k, v in found.items()} for found in saved.settings["since"]]
+    return _Record(saved.settings["history"], saved.settings["sample_steps"], samples, since)
+
+
+def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> None:
+    """Only the length of the training, and how often it reports, may change on resuming."""
+    free = {
+        "resume",
+        "steps",
+        "epochs",
+        "log_every",
+        "sample_every",
+        "checkpoint_every",
+        "preset",
+        "architecture",
+    }
+    changed = [
+        f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"
+        for name in [
+            *("seed", "images_id", "training_images"),
+            *(f"architecture.{key}" for key in now["architecture"]),
+            *(f"train.{key}" for key in now["train"] if key not in free),
+        ]
+        if _value(then, name) != _value(now, name)
+    ]
+    if changed:
+        raise InputError(
+            f"train.resume needs the settings of the checkpoint {file.name}: {'; '.join(changed)}; "
+            "change them back, or set train.resume to false to start anew"
+        )
+
+
+def _value(settings: dict[str, Any], name: str) -> Any:
+    for key in name.split("."):
+        settings = settings[key]
+    return settings

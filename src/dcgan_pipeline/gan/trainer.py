@@ -1,0 +1,168 @@
+"""The paper's training: two networks, two optimisers, one step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan.data import to_pixels
+from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
+from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
+from dcgan_pipeline.gan.sampling import draw_latent
+from dcgan_pipeline.gan.settings import Architecture, TrainSettings
+from dcgan_pipeline.weights import Weights
+
+# The random streams of one training, apart from one another: seed + one of these.
+_INITIALISATION, _TRAINING_NOISE, _FIXED_NOISE = 0, 1, 2
+
+
+class Trainer:
+    """Everything that training changes, and the step that changes it.
+
+    Attributes
+    ----------
+    step
+        Minibatches seen.
+    generator, discriminator
+        The networks, in training mode.
+    fixed_z
+        (sample_count, latent_dim): what the samples through training are drawn from.
+    """
+
+    def __init__(self, architecture: Architecture, settings: TrainSettings, seed: int, device: torch.device) -> None:
+        self.architecture, self.settings, self.seed, self.device = architecture, settings, seed, device
+        self.step = 0
+        weights = torch.Generator().manual_seed(seed + _INITIALISATION)
+        self.generator, self.discriminator = Generator(architecture), Discriminator(architecture)
+        for network in (self.generator, self.discriminator):
+            initialise(network, weights)
+            network.to(device).to(memory_format=torch.channels_last).train()
+        self._optimizers = {
+            "generator": self._adam(self.generator),
+            "discriminator": self._adam(self.discriminator),
+        }
+        self._noise = torch.Generator().manual_seed(seed + _TRAINING_NOISE)
+        fixed = torch.Generator().manual_seed(seed + _FIXED_NOISE)
+        self.fixed_z = draw_latent(settings.sample_count, architecture.latent_dim, settings.latent, fixed)
+
+    def _adam(self, network: nn.Module) -> torch.optim.Adam:
+        s = self.settings
+        return torch.optim.Adam(
+            network.parameters(),
+            lr=s.learning_rate,
+            betas=(s.beta1, s.beta2),
+            eps=s.adam_epsilon,
+            weight_decay=s.weight_decay,  # coupled: added to the gradient
+        )
+
+    def update(self, real: Tensor) -> dict[str, Tensor]:
+        """Learn from one minibatch of images in [-1, 1], of shape (batch, C, S, S).
+
+        Returns
+        -------
+        dict
+            loss_d, loss_g, and the mean probability that D gives to real (d_real) and generated (d_fake) images;
+            only those of the network that the schedule updates.
+        """
+        if self.settings.schedule == "both":
+            found = self._update_discriminator(real) | self._update_generator(len(real))
+        elif self.step % 2 == 0:  # G first (authors' code)
+            found = self._update_generator(len(real))
+        else:
+            found = self._update_discriminator(real)
+        self.step += 1
+        return found
+
+    def _update_discriminator(self, real: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad(), self._autocast():
+            fake = self.generator(self._draw_z(len(real)))
+        with self._autocast():
+            # Real and generated images are normalised apart (authors' code), so D sees them one after the other.
+            on_real, on_fake = self.discriminator(real).float(), self.discriminator(fake).float()
+        loss = discriminator_loss(on_real, on_fake)
+        self._descend("discriminator", loss)
+        probabilities = {
+            "d_real": on_real.detach().sigmoid().mean(),
+            "d_fake": on_fake.detach().sigmoid().mean(),
+        }
+        return {"loss_d": loss.detach(), **probabilities}
+
+    def _update_generator(self, batch: int) -> dict[str, Tensor]:
+        self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
+        with self._autocast():
+            on_fake = self.discriminator(self.generator(self._draw_z(batch))).float()
+        loss = generator_loss(on_fake)
+        self._descend("generator", loss)
+        self.discriminator.requires_grad_(True)
+        return {"loss_g": loss.detach()}
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        optimizer = self._optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def _draw_z(self, count: int) -> Tensor:
+        # On the CPU, so that the same seed gives the same z on every device.
+        z = draw_latent(count, self.architecture.latent_dim, self.settings.latent, self._noise)
+        return z.to(self.device)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+
+    @torch.no_grad()
+    def draw_fixed(self) -> NDArray[np.uint8]:
+        """Draw from the fixed z, normalised by its own batch as in training: uint8 (sample_count, C, S, S)."""
+        return to_pixels(self.generator(self.fixed_z.to(self.device)))
+
+    def recompute_statistics(self, real: Any, latent_batches: int) -> None:
+        """Make both networks ready for use: D's statistics over real images, G's over fresh z."""
+        statistics.recompute(self.discriminator, real)
+        noise = torch.Generator().manual_seed(self.seed + _TRAINING_NOISE)
+        shape = (statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
+        z = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
+        statistics.recompute(self.generator, z)
+
+    def state(self, **extra: Any) -> Weights:
+        """Return everything as named tensors and settings; ``extra`` joins the settings."""
+        tensors = {f"generator.{k}": v for k, v in self.generator.state_dict().items()}
+        tensors |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
+        for name, optimizer in self._optimizers.items():
+            for k, moments in optimizer.state_dict()["state"].items():
+                tensors |= {f"adam.{name}.{k}.{key}": value for key, value in moments.items()}
+        tensors |= {"fixed_z": self.fixed_z, "noise_state": self._noise.get_state()}
+        settings = {
+            "kind": "gan",
+            "step": self.step,
+            "seed": self.seed,
+            "architecture": self.architecture.model_dump(mode="json"),
+            "train": self.settings.model_dump(mode="json"),
+        }
+        return Weights({name: tensor.clone() for name, tensor in tensors.items()}, settings | extra)
+
+    def restore(self, weights: Weights) -> None:
+        """Go back to a state, so that the next update is the one that would have followed it."""
+        self.step = weights.settings["step"]
+        self.generator.load_state_dict(weights.part("generator."))
+        self.discriminator.load_state_dict(weights.part("discriminator."))
+        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
+            self._restore_adam(name, network, weights.part(f"adam.{name}."))
+        self.fixed_z = weights.tensors["fixed_z"]
+        self._noise.set_state(weights.tensors["noise_state"])
+
+    def _restore_adam(self, name: str, network: nn.Module, saved: dict[str, Tensor]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        parameters = list(network.parameters())
+        for key, value in saved.items():
+            number, moment = key.split(".")
+            parameter = parameters[int(number)]
+            # In the parameter's own memory format, which a file does not keep.
+            like = torch.empty_like(parameter).copy_(value) if value.ndim else value
+            state.setdefault(int(number), {})[moment] = like
+        optimizer = self._optimizers[name]
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

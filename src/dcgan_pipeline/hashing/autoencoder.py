@@ -1,0 +1,127 @@
+"""The 3072-128-3072 denoising, dropout-regularised ReLU autoencoder (paper 4.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcgan_pipeline.arrays import ShardedArray
+from dcgan_pipeline.hashing.settings import AutoencoderSettings
+from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.weights import Weights
+
+PIXELS = 3 * 32 * 32
+
+
+class Autoencoder(nn.Module):
+    """x -> ReLU(W x + b) -> reconstruction, for pixels of [0, 1] less their mean image.
+
+    The input is corrupted by Gaussian noise and the code by dropout, both in training only. Without the subtraction
+    the mean image, common to all inputs, soon pushes every unit of the code to one side of its threshold, and all
+    images get the same code.
+    """
+
+    def __init__(self, settings: AutoencoderSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = nn.Linear(PIXELS, settings.code_bits)
+        self.decoder = nn.Linear(settings.code_bits, PIXELS)
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(PIXELS))
+
+    def forward(self, x: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
+        """Reconstruct.
+
+        Parameters
+        ----------
+        x, noise
+            (batch, 3072); pixels less the mean, and standard normal noise.
+        mask
+            (batch, code_bits), in {0, 1}: the units that dropout keeps.
+        """
+        corrupted = x + self.settings.noise * noise
+        code = F.relu(self.encoder(corrupted)) * mask / (1 - self.settings.dropout)  # (batch, code_bits)
+        return self.decoder(code)
+
+
+def train_autoencoder(
+    thumbnails: ShardedArray,
+    settings: AutoencoderSettings,
+    seed: int,
+    device: torch.device,
+    log: Callable[[dict[str, float], int], None],
+) -> tuple[Weights, pd.DataFrame]:
+    """Fit the autoencoder to thumbnails.
+
+    Parameters
+    ----------
+    thumbnails
+        uint8 of shape (N, 3, 32, 32).
+    log
+        Called with the loss of every epoch and the epoch's number.
+
+    Returns
+    -------
+    Weights
+        ``mean`` (3072,), ``encoder.weight`` (128, 3072), ``encoder.bias`` (128,), ``decoder.weight`` and
+        ``decoder.bias``, float32.
+    DataFrame
+        One row an epoch: epoch, loss (mean squared error a pixel, of the corrupted input).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    model = _initialised(Autoencoder(settings), generator)
+    model.mean.copy_(_mean_image(thumbnails))
+    model.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    size = min(settings.batch_size, len(thumbnails))
+    batches = len(thumbnails) // size
+    losses: list[float] = []
+    with progress_bar("dedup: autoencoder", settings.epochs * batches) as advance:
+        for epoch in range(1, settings.epochs + 1):
+            order = torch.randperm(len(thumbnails), generator=generator).numpy()
+            total = 0.0
+            for k in range(batches):
+                rows = np.sort(order[k * size : (k + 1) * size])
+                x = _scaled(thumbnails[rows]).to(device) - model.mean
+                total += _update(model, optimizer, x, generator)
+                advance(note=f"loss {total / (k + 1):.4f}")
+            losses.append(total / batches)
+            log({"dedup.autoencoder_loss": losses[-1]}, epoch)
+    tensors = {name: value.cpu() for name, value in model.state_dict().items()}
+    history = pd.DataFrame({"epoch": range(1, settings.epochs + 1), "loss": losses})
+    return Weights(tensors, {"kind": "hash_encoder", **settings.model_dump()}), history
+
+
+def _initialised(model: Autoencoder, generator: torch.Generator) -> Autoencoder:
+    """Draw weights from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) and set biases to 0 (our choice)."""
+    with torch.no_grad():
+        for layer in (model.encoder, model.decoder):
+            bound = layer.in_features**-0.5
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            layer.bias.zero_()
+    return model
+
+
+def _mean_image(thumbnails: ShardedArray) -> Tensor:
+    total = sum(batch.sum(axis=0, dtype=np.int64) for batch in thumbnails.batches(4096))
+    return _scaled(np.asarray(total / len(thumbnails))[None])[0]
+
+
+def _scaled(thumbnails: np.ndarray) -> Tensor:
+    return torch.from_numpy(thumbnails.reshape(len(thumbnails), PIXELS)).float() / 255
+
+
+def _update(model: Autoencoder, optimizer: torch.optim.Optimizer, x: Tensor, generator: torch.Generator) -> float:
+    # Drawn on the CPU, so that the same seed gives the same noise on every device.
+    noise = torch.randn(x.shape, generator=generator).to(x.device)
+    keep = torch.rand((len(x), model.settings.code_bits), generator=generator) >= model.settings.dropout
+    loss = F.mse_loss(model(x, noise, keep.to(x)), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())

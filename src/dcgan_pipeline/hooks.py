@@ -1,0 +1,234 @@
+"""What happens around a run: settings checked first, MLflow kept honest, problems in one line, a summary at the end."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.schema import Settings
+
+log = logging.getLogger(__name__)
+
+
+class SettingsHooks:
+    """Refuse wrong settings of any stage before the first node, and before an MLflow run is opened."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Parse the settings of every stage that is about to run."""
+        from dcgan_pipeline.engine import EngineSettings
+        from dcgan_pipeline.gan.settings import TrainSettings
+        from dcgan_pipeline.hashing.settings import DedupSettings
+        from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+        from dcgan_pipeline.inspection.settings import VisualizeSettings
+        from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
+
+        schemas: dict[str, type[Settings]] = {
+            "engine": EngineSettings,
+            "faces": FacesSettings,
+            "preprocess": PreprocessSettings,
+            "dedup": DedupSettings,
+            "train": TrainSettings,
+            "features": FeaturesSettings,
+            "evaluate": EvaluateSettings,
+            "visualize": VisualizeSettings,
+        }
+        for name in sorted(pipeline.inputs()):
+            stage = name.removeprefix("params:")
+            if name.startswith("params:") and stage in schemas:
+                schemas[stage].parse(catalog.load(name), stage)
+
+
+class TrackingHooks:
+    """Complete what kedro-mlflow logs: the run's name, versions of data read and written, metrics, figures.
+
+    A dataset with ``metadata: {mlflow: {artifact: <folder>}}`` in the catalog is attached to the run; what is saved
+    as a ``MetricsDataset`` becomes metrics of the same names.
+    """
+
+    @hook_impl
+    def after_context_created(self) -> None:
+        """Quiet kedro-mlflow, which sets its own level when it is imported and says everything once a node."""
+        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Remember the catalog, for the versions of its datasets."""
+        self._catalog = catalog
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Name the run after what it runs and what was changed, so that two runs can be told apart."""
+        import mlflow
+
+        if mlflow.active_run():
+            mlflow.set_tag("mlflow.runName", run_name(run_params))
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str) -> None:
+        """Tag the run with the version that was read."""
+        self._tag_version("load", dataset_name)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Tag the run with the version that was written; log metrics and figures."""
+        import mlflow
+
+        self._tag_version("save", dataset_name)
+        if not mlflow.active_run():
+            return
+        dataset = self._catalog.get(dataset_name)
+        if type(dataset).__name__ == "MetricsDataset":
+            mlflow.log_metrics(data)
+        folder = ((getattr(dataset, "metadata", None) or {}).get("mlflow") or {}).get("artifact")
+        if folder:
+            mlflow.log_artifact(str(dataset._get_load_path()), folder)  # type: ignore[union-attr]
+
+    def _tag_version(self, how: str, name: str) -> None:
+        import mlflow
+
+        if name.startswith("params:") or not mlflow.active_run():
+            return
+        dataset = self._catalog.get(name)
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
+            resolve = dataset.resolve_load_version if how == "load" else dataset.resolve_save_version
+            mlflow.set_tag(f"{how}.{name}", resolve())
+        elif type(dataset).__name__ == "RawImagesDataset":  # raw images have no versions, but they have a place
+            mlflow.set_tag(f"{how}.{name}", dataset._location)  # type: ignore[union-attr]
+
+
+def run_name(run_params: dict[str, Any]) -> str:
+    """Say in a few words what a run was: pipelines, environment, changed parameters."""
+    names = run_params.get("pipeline_names") or ["__default__"]
+    parts = ["all stages" if names == ["__default__"] else "+".join(names)]
+    if run_params.get("env") not in (None, "local"):
+        parts.append(run_params["env"])
+    parts += [f"{name}={value}" for name, value in _flat(run_params.get("runtime_params") or {})]
+    return " · ".join(parts)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        inner = isinstance(value, dict)
+        found += _flat(value, f"{prefix}{name}.") if inner else [(prefix + name, value)]
+    return found
+
+
+class InterruptHooks:
+    """Give an interrupted run its true end: KILLED.
+
+    Without this, Ctrl-C leaves an MLflow run FINISHED, and SIGTERM leaves it RUNNING for ever.
+    """
+
+    def __init__(self) -> None:
+        self._running = False
+        self._previous: Any = None
+        self._registered = False
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self) -> None:
+        """In a notebook, the run that Ctrl-C ended is still open: close it before kedro-mlflow takes it up."""
+        self._close()
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Watch for the end of the process from here on."""
+        self._running = True
+        if not self._registered:
+            atexit.register(self._close)  # the last registered runs first: before MLflow's own, which says FINISHED
+            self._registered = True
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGTERM, self._terminate)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """The run ended well; kedro-mlflow says FINISHED."""
+        self._stop_watching()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """The run failed; kedro-mlflow says FAILED."""
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        self._running = False
+        if self._previous is not None:
+            signal.signal(signal.SIGTERM, self._previous)
+            self._previous = None
+
+    def _close(self) -> None:
+        if not self._running:
+            return
+        import mlflow
+
+        self._stop_watching()
+        while mlflow.active_run():  # kedro-mlflow stacks the same run once a node
+            mlflow.end_run("KILLED")
+
+    @staticmethod
+    def _terminate(signum: int, frame: Any) -> None:
+        sys.exit(128 + signum)  # as an exception, so that saves clean up behind themselves
+
+
+class ProblemHooks:
+    """Print what a user can mend as one line, without a traceback."""
+
+    @hook_impl
+    def after_context_created(self) -> None:
+        """Put a reader of errors before the one that is there (rich's, with Kedro's logging)."""
+        if sys.excepthook is not _explain:
+            _previous_hook[:] = [sys.excepthook]
+            sys.excepthook = _explain
+
+
+_previous_hook: list[Any] = []
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    problem: BaseException | None = error
+    while problem is not None and not isinstance(problem, InputError):
+        problem = problem.__cause__ or problem.__context__
+    if problem is None:
+        _previous_hook[0](kind, error, trace)
+    else:
+        sys.stderr.write(f"\nerror: {problem}\n")
+
+
+class SummaryHooks:
+    """End a run with a short table: what came in, what came out, how good it is, where the pictures are."""
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Begin anew."""
+        self._catalog = catalog
+        self._metrics: dict[str, float] = {}
+        self._pictures: dict[str, Path] = {}
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Keep the metrics, and where the figures are."""
+        dataset = self._catalog.get(dataset_name)
+        kind = type(dataset).__name__
+        if kind == "MetricsDataset":
+            self._metrics |= data
+        elif kind in ("FigureDataset", "AnimationDataset"):
+            self._pictures[dataset_name] = Path(dataset._get_load_path())  # type: ignore[union-attr]
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Print the table."""
+        from dcgan_pipeline.summary import print_summary
+
+        print_summary(run_name(run_params), self._metrics, self._pictures)

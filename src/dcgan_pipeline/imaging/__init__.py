@@ -1,0 +1,1 @@
+"""Images in: sources, decoding, regions of interest, cropping and resizing."""

@@ -1,0 +1,117 @@
+"""From a file's bytes to upright 8-bit pixels, or to a reason why not.
+
+What is done on purpose (our choices): animations give their first frame; transparency is laid on white; 16-bit
+greys are scaled to 8 bits; CMYK, palettes and other colour spaces become RGB; EXIF rotations are applied; files cut
+short, absurdly large images and pixels without a known range (32-bit integers, floats) are rejected.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources import ImageError
+
+_ORIENTATION = 0x0112  # EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
+
+
+def image_size(data: bytes | NDArray[np.uint8], limits: Limits) -> tuple[int, int]:
+    """Read the width and height in pixels of an image as it is shown, without decoding it.
+
+    Raises
+    ------
+    ImageError
+        Where it is no image, or too large.
+    """
+    if isinstance(data, np.ndarray):
+        return data.shape[1], data.shape[0]
+    image = _open(data, limits)
+    width, height = image.size
+    return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
+
+
+def decode_image(data: bytes | NDArray[np.uint8], limits: Limits) -> Image.Image:
+    """Decode an image into mode L (grey) or RGB, upright.
+
+    Raises
+    ------
+    ImageError
+        Where it cannot be decoded whole; the text says why.
+    """
+    if isinstance(data, np.ndarray):
+        return Image.fromarray(data)
+    image = _open(data, limits)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+            image.load()  # an animation stands at its first frame
+            return _upright(_as_8_bit(image))
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
+        raise ImageError(_reason(error)) from None
+
+
+def _open(data: bytes, limits: Limits) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise ImageError("empty file" if not data else "not an image") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"too many pixels: max_pixels is {limits.max_pixels}") from None
+    except Exception as error:
+        raise ImageError(_reason(error)) from None
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise ImageError(f"too many pixels: {width} x {height}, and max_pixels is {limits.max_pixels}")
+    return image
+
+
+def _as_8_bit(image: Image.Image) -> Image.Image:
+    mode = image.mode
+    if mode.startswith("I"):
+        return _from_16_bit(image)
+    if mode == "F":
+        raise ImageError("pixels of an unknown range: 32-bit floats")
+    if "A" in mode or "a" in mode or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("L" if mode in ("LA", "La", "L") else "RGB")
+    return image.convert("L" if mode in ("1", "L") else "RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    """Scale 0..65535 to 0..255; Pillow's own conversion would clip at 255."""
+    pixels = np.asarray(image).astype(np.int64)
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise ImageError("pixels of an unknown range: 32-bit integers")
+    return Image.fromarray(np.round(pixels / 257).astype(np.uint8))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken metadata do not make a picture unusable
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as above: shown as it is stored
+        return image
+
+
+def _reason(error: Exception) -> str:
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(error, EOFError) or "truncated" in text or "Truncated" in text:
+        return f"cut short: {text}"
+    return f"unreadable: {text}"

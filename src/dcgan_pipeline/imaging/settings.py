@@ -1,0 +1,69 @@
+"""Settings of the stages ``faces`` and ``preprocess``."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from dcgan_pipeline.schema import Settings
+
+
+class Limits(Settings):
+    """What a file may ask of this machine before it is rejected; a key of every image source in the catalog."""
+
+    max_bytes: int = Field(default=256 * 1024**2, gt=0)
+    """Of one file, unpacked."""
+    max_pixels: int = Field(default=100_000_000, gt=0, le=178_956_970)
+    """Width times height; the upper bound is Pillow's own."""
+
+
+class HaarSettings(Settings):
+    """OpenCV's Haar cascade: the paper's "OpenCV face detector" (paper 4.2); its values are published nowhere."""
+
+    cascade: str = "haarcascade_frontalface_default.xml"
+    """A file of ``cv2.data.haarcascades``, or a path."""
+    scale_factor: float = Field(default=1.1, gt=1)
+    min_neighbors: int = Field(default=5, ge=0)
+    search_min_side: int = Field(default=30, ge=1)
+    """Pixels; smaller faces are not searched for."""
+
+
+class FacesSettings(Settings):
+    """``params:faces``."""
+
+    detector: Literal["none", "haar"] = "none"
+    """none: the centred square of side min(height, width), the paper's min-resize centre crop (paper 4.3)."""
+    min_side: int = Field(default=1, ge=1)
+    """Pixels; a smaller region is listed, and not kept ("sufficiently high resolution", paper 4.2)."""
+    min_score: float = 0.0
+    """The cascade's level weight; a weaker detection is listed, and not kept."""
+    margin: float = Field(default=0.0, ge=0)
+    """Added around a face on every side, in parts of its side."""
+    haar: HaarSettings = HaarSettings()
+    images_per_task: int = Field(default=1024, ge=1)
+    sheet_images: int = Field(default=12, ge=1)
+    """Photographs on the contact sheet."""
+
+
+class PreprocessSettings(Settings):
+    """``params:preprocess``."""
+
+    image_size: int = Field(ge=4)
+    """Pixels a side of a stored image."""
+    channels: Literal[1, 3] = 3
+    resample: Literal["box", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    """Pillow's filters; all of them are antialiased when they shrink."""
+    crop_fraction: float = Field(default=1.0, gt=0, le=1)
+    """Of a region's side, about its centre: 0.5 keeps the central 64 of 128 pixels (authors' code, faces)."""
+    images_per_shard: int = Field(default=4096, ge=1)
+
+    @model_validator(mode="after")
+    def _shard_fits(self) -> Self:
+        size = self.images_per_shard * self.channels * self.image_size**2
+        if size > 2**31:
+            raise ValueError(
+                f"a shard must stay under 2 GiB, got {size / 2**30:.1f} GiB "
+                f"(images_per_shard {self.images_per_shard} x channels x image_size^2); lower images_per_shard"
+            )
+        return self

@@ -1,0 +1,91 @@
+"""Figures of the data stages: what was cut out, and what was called a duplicate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dcgan_pipeline.arrays import ShardedArray
+from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.sources import ImageError, ImageSource
+from dcgan_pipeline.inspection.canvas import KEPT, MUTED, REFUSED, new_figure, show, tile
+
+_LONG_SIDE = 480  # pixels of a photograph on the sheet
+
+
+def contact_sheet(source: ImageSource, regions: pd.DataFrame, count: int) -> Figure:
+    """Draw boxes on their photographs, evenly spread over the source; unreadable images are shown as such."""
+    rows = regions["source_row"].unique()
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
+    columns = min(4, len(chosen))
+    lines = -(-len(chosen) // columns)
+    kept, all_boxes = int(regions["kept"].sum()), int((regions["width"] > 0).sum())
+    title = f"{kept:,} of {all_boxes:,} regions kept, in {len(rows):,} images"
+    caption = (
+        f"{len(chosen)} images spread evenly over the source. Green: regions that are cut out. Orange: found and "
+        "not kept, with the reason. Look for faces without a box, and boxes without a face."
+    )
+    figure = new_figure(title, caption, 2.6 * columns, 2.6 * lines)
+    for axes, row in zip(figure.subplots(lines, columns, squeeze=False).flat, chosen, strict=False):
+        _photograph(axes, source, int(row), regions[regions["source_row"] == row])
+    for axes in figure.axes:
+        axes.set_axis_off()
+    return figure
+
+
+def _photograph(axes, source: ImageSource, row: int, boxes: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+    try:
+        image = decode_image(source.read(row), source.limits)
+    except ImageError as error:
+        axes.text(
+            0.5,
+            0.5,
+            f"{source.names[row]}\n{error}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color=REFUSED,
+            wrap=True,
+        )
+        return
+    scale = min(1.0, _LONG_SIDE / max(image.size))
+    small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    show(axes, np.asarray(small))
+    axes.set_title(source.names[row][-34:], fontsize=7, color=MUTED)
+    for box in boxes[boxes["width"] > 0].itertuples():
+        colour = KEPT if box.kept else REFUSED
+        corner = (box.left * scale - 0.5, box.top * scale - 0.5)
+        axes.add_patch(
+            Rectangle(corner, box.width * scale, box.height * scale, fill=False, edgecolor=colour, linewidth=1.6)
+        )
+        note = f"{box.score:.1f}" if box.kept and box.score == box.score else box.reason.split(":")[0]
+        axes.text(*corner, note, fontsize=6, color=colour, va="bottom")
+
+
+def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups: int, members: int) -> Figure:
+    """Draw the largest groups of equal codes, a row each, the one that stays at the left."""
+    sizes = duplicates["group"].value_counts()
+    shared = sizes[sizes > 1].reset_index().sort_values(["count", "group"], ascending=[False, True]).head(groups)
+    removed = int((~duplicates["kept"]).sum())
+    title = f"{removed:,} of {len(duplicates):,} images removed, in {int((sizes > 1).sum()):,} groups of equal codes"
+    if shared.empty:
+        figure = new_figure(title, "No two images have the same code.", 7, 1)
+        figure.text(0.5, 0.5, "no group to show", ha="center", color=MUTED)
+        return figure
+    caption = (
+        "A row is a group, the largest first; its leftmost image stays and the others are removed. Look for rows "
+        "whose images are not the same picture: those are false positives (the paper, by eye: fewer than 1 in 100)."
+    )
+    figure = new_figure(title, caption, 7, 0.62 * len(shared))
+    axes = figure.subplots(len(shared), 1, squeeze=False)[:, 0]
+    by_group = duplicates[duplicates["group"].isin(shared["group"])].sort_values(
+        ["kept", "row"], ascending=[False, True]
+    )
+    for line, (group, size) in zip(axes, shared.itertuples(index=False), strict=True):
+        rows = by_group.loc[by_group["group"] == group, "row"].to_numpy()[:members]
+        show(line, tile(thumbnails[rows], members))
+        line.set_anchor("W")
+        line.text(1.01, 0.5, f"{size} images", transform=line.transAxes, fontsize=7, color=MUTED, va="center")
+    return figure

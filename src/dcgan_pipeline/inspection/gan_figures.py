@@ -1,0 +1,122 @@
+"""Figures of a GAN: losses, samples, samples through training, the walk in latent space (paper 6.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
+from dcgan_pipeline.inspection.canvas import SERIES, leave_room, new_figure, show, tile
+from dcgan_pipeline.weights import Weights
+
+_WALK = 2000  # added to the seed: the walk's own random stream
+
+
+def loss_curves(history: pd.DataFrame) -> Figure:
+    """Draw both losses, and the probabilities that D gives to real and generated images, by step."""
+    caption = (
+        "Left: D's loss falling to 0, or G's rising without end, is D winning: G learns nothing more. Right: 0.5 for "
+        "both would be a D that cannot tell; a gap that stays stable is a healthy training."
+    )
+    figure = new_figure(f"Training, {int(history['step'].iloc[-1]):,} steps", caption, 9, 3)
+    left, right = figure.subplots(1, 2)
+    for axes, names in (
+        (left, {"loss_d": "D", "loss_g": "G"}),
+        (right, {"d_real": "real", "d_fake": "generated"}),
+    ):
+        for colour, (column, name) in zip(SERIES, names.items(), strict=False):
+            axes.plot(history["step"], history[column], label=name, color=colour, linewidth=1.2)
+        axes.set_xlabel("step")
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylim(bottom=0)
+    left.set_ylabel("cross-entropy, nats")
+    right.set_ylabel("D's probability of real")
+    right.set_ylim(0, 1)
+    leave_room(figure)
+    figure.subplots_adjust(wspace=0.25)
+    return figure
+
+
+def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int) -> Figure:
+    """Draw generated images beside real ones, uint8 (n, C, S, S) each."""
+    side = int(len(samples) ** 0.5)
+    caption = (
+        "Left: drawn from fresh z, none picked out. Right: training images at random. Look for images that appear "
+        "twice on the left (collapse), and for textures that the right does not have."
+    )
+    figure = new_figure(f"Samples after {step:,} steps", caption, 10, 4.9)
+    left, right = figure.subplots(1, 2)
+    show(left, tile(samples, side), "generated")
+    show(right, tile(real, side), "real")
+    return figure
+
+
+def latent_walk(gan: Weights, points: int, steps: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
+    """Interpolate between a series of random points of z (paper 6.1, figure 4).
+
+    Returns
+    -------
+    uint8 of shape (points - 1, steps, C, S, S)
+        Row i goes from point i to point i + 1, both included.
+    """
+    generator = torch.Generator().manual_seed(seed + _WALK)
+    latent = draw_latent(points, gan.settings["architecture"]["latent_dim"], gan.settings["train"]["latent"], generator)
+    z = interpolate(latent, steps)  # (points - 1, steps, latent_dim)
+    images = generate(load_generator(gan, device), z.flatten(0, 1))
+    return images.reshape(points - 1, steps, *images.shape[1:])
+
+
+def interpolate(points: Tensor, steps: int) -> Tensor:
+    """Join points (n, d) by straight lines of ``steps`` points each, ends included: (n - 1, steps, d)."""
+    share = torch.linspace(0, 1, steps)[:, None]  # (steps, 1)
+    return points[:-1, None] * (1 - share) + points[1:, None] * share
+
+
+def walk_figure(images: NDArray[np.uint8]) -> Figure:
+    """Draw the walk, a row a line between two points."""
+    rows, steps = images.shape[:2]
+    caption = (
+        f"Each row goes in a straight line from one random z to the next, {rows + 1} points in all (paper, figure 4). "
+        "Smooth changes with a plausible image everywhere are a sign of structure learned; sharp jumps, of memory."
+    )
+    width = 7.0
+    figure = new_figure("A walk through latent space", caption, width, width * rows / steps)
+    show(figure.subplots(), tile(images.reshape(-1, *images.shape[2:]), steps))
+    return figure
+
+
+class Animation:
+    """Frames with one time for each; saves itself as Pillow's images do."""
+
+    def __init__(self, frames: list[Image.Image], seconds: float) -> None:
+        self.frames, self.seconds = frames, seconds
+
+    def save(self, file: Any, format: str | None = None, **options: Any) -> None:
+        """Write an endless animation, with a longer last frame."""
+        times = [round(self.seconds * 1000)] * (len(self.frames) - 1) + [round(self.seconds * 5000)]
+        rest = self.frames[1:]
+        self.frames[0].save(file, format, save_all=True, append_images=rest, duration=times, loop=0, **options)
+
+
+def training_animation(samples: NDArray[np.uint8], steps: list[int], seconds: float) -> Animation:
+    """Show how the samples of one fixed z change, uint8 (times, n, C, S, S), with the step under each frame."""
+    side = int(samples.shape[1] ** 0.5)
+    frames = [_frame(tile(times[: side * side], side), step) for times, step in zip(samples, steps, strict=True)]
+    return Animation(frames, seconds)
+
+
+def _frame(pixels: NDArray[np.uint8], step: int) -> Image.Image:
+    scale = max(1, round(480 / pixels.shape[1]))
+    large = Image.fromarray(pixels).resize((pixels.shape[1] * scale, pixels.shape[0] * scale), Image.Resampling.NEAREST)
+    frame = Image.new("RGB", (large.width, large.height + 24), "white")
+    frame.paste(large)
+    ImageDraw.Draw(frame).text((6, large.height + 5), f"fixed z, step {step:,}", fill="black", font_size=14)
+    return frame

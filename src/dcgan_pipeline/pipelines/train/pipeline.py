@@ -1,0 +1,21 @@
+"""The stage ``train``."""
+
+from kedro.pipeline import Node, Pipeline
+
+from dcgan_pipeline.pipelines.train.nodes import draw_losses, train_dcgan
+
+
+def create_pipeline() -> Pipeline:
+    """images, duplicates -> gan, training_history, training_samples, loss_curves."""
+    return Pipeline(
+        [
+            Node(
+                train_dcgan,
+                ["images", "duplicates", "checkpoints", "params:train", "params:seed", "params:device"],
+                ["gan", "training_history", "training_samples", "train_metrics"],
+                name="train_dcgan",
+            ),
+            Node(draw_losses, "training_history", "loss_curves", name="draw_losses"),
+        ],
+        tags="train",
+    )

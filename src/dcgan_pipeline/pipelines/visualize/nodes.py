@@ -1,0 +1,57 @@
+"""Nodes of ``visualize``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from dcgan_pipeline.arrays import ShardedArray
+    from dcgan_pipeline.inspection.gan_figures import Animation
+    from dcgan_pipeline.weights import Weights
+
+
+def draw_samples(
+    gan: Weights,
+    images: ShardedArray,
+    duplicates: pd.DataFrame,
+    visualize: dict[str, Any],
+    seed: int,
+    device: str,
+) -> Figure:
+    """Draw fresh samples beside training images."""
+    import numpy as np
+
+    from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.gan.sampling import sample
+    from dcgan_pipeline.hashing.groups import kept_rows
+    from dcgan_pipeline.inspection.gan_figures import sample_grid
+    from dcgan_pipeline.inspection.settings import VisualizeSettings
+
+    check_same_images(images=images, duplicates=duplicates)
+    count = VisualizeSettings.parse(visualize, "visualize").grid_side ** 2
+    rows = kept_rows(duplicates)
+    real = images[np.random.default_rng(seed).choice(rows, min(count, len(rows)), replace=False)]
+    return sample_grid(sample(gan, count, seed, resolve_device(device)), real, gan.settings["step"])
+
+
+def animate_training(training_samples: ShardedArray, visualize: dict[str, Any]) -> Animation:
+    """Animate the samples of one fixed z through training."""
+    from dcgan_pipeline.inspection.gan_figures import training_animation
+    from dcgan_pipeline.inspection.settings import VisualizeSettings
+
+    seconds = VisualizeSettings.parse(visualize, "visualize").frame_seconds
+    return training_animation(training_samples[:], training_samples.attrs["steps"], seconds)
+
+
+def walk_latent_space(gan: Weights, visualize: dict[str, Any], seed: int, device: str) -> Figure:
+    """Draw the walk between random points of z (paper 6.1)."""
+    from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.inspection.gan_figures import latent_walk, walk_figure
+    from dcgan_pipeline.inspection.settings import VisualizeSettings
+
+    settings = VisualizeSettings.parse(visualize, "visualize")
+    return walk_figure(latent_walk(gan, settings.walk_points, settings.walk_steps, seed, resolve_device(device)))

@@ -1,0 +1,93 @@
+"""Several kinds of features, judged on the same draws of labels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dcgan_pipeline.arrays import ShardedArray, check_same_images
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.representation.protocol import Outcome, draw_labels, judge
+from dcgan_pipeline.representation.settings import EvaluateSettings
+
+log = logging.getLogger(__name__)
+
+
+class _Pixels:
+    """uint8 images (N, C, S, S) seen as raw features in [-1, 1], float32 (N, C * S * S)."""
+
+    def __init__(self, images: ShardedArray) -> None:
+        self._images = images
+        self.shape = (len(images), int(np.prod(images.shape[1:])))
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        pixels = self._images[rows]
+        return pixels.reshape(len(pixels), -1).astype(np.float32) / 127.5 - 1
+
+
+def compare_features(
+    kinds: dict[str, tuple[ShardedArray, ShardedArray]],
+    labels_train: pd.DataFrame,
+    labels_test: pd.DataFrame,
+    settings: EvaluateSettings,
+    seed: int,
+) -> tuple[dict[str, Outcome], list[str]]:
+    """Judge each kind of features (train, test); uint8 images count as raw pixels.
+
+    Returns
+    -------
+    outcomes
+        By kind, in the order given.
+    classes
+        Names of the classes, in the order of their labels.
+
+    Raises
+    ------
+    InputError
+        Where features and labels are of different images, the two sets have different classes, or there are too
+        few labels.
+    """
+    for name, (train, test) in kinds.items():
+        check_same_images(**{f"{name} (train)": train, "labels_train": labels_train})
+        check_same_images(**{f"{name} (test)": test, "labels_test": labels_test})
+    classes = _shared_classes(labels_train, labels_test)
+    y_train, y_test = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
+    draws = draw_labels(y_train, settings, seed)
+    fits = len(settings.C) * settings.selection_draws + settings.report_draws
+    outcomes: dict[str, Outcome] = {}
+    with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
+        for name, (train, test) in kinds.items():
+            advance(0, note=name)
+            outcomes[name] = judge(
+                _as_features(train), y_train, _as_features(test), y_test, draws, settings.C, seed, advance
+            )
+    _warn(outcomes, settings)
+    return outcomes, classes
+
+
+def _as_features(array: ShardedArray) -> ShardedArray | _Pixels:
+    return _Pixels(array) if array.dtype == np.uint8 else array
+
+
+def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> list[str]:
+    train, test = set(labels_train["class"]), set(labels_test["class"])
+    if train != test:
+        only = f"only in train: {sorted(train - test)}; only in test: {sorted(test - train)}"
+        raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
+    return sorted(train)
+
+
+def _warn(outcomes: dict[str, Outcome], settings: EvaluateSettings) -> None:
+    for name, outcome in outcomes.items():
+        if outcome.at_edge:
+            log.warning("evaluate: the best C of %s is %g, at the edge of evaluate.C; widen it", name, outcome.C)
+        if outcome.unconverged:
+            log.warning("evaluate: %d fits of %s stopped before they converged", outcome.unconverged, name)

@@ -1,0 +1,90 @@
+"""The discriminator as a feature extractor (paper 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan.data import statistics_batches, to_range
+from dcgan_pipeline.gan.networks import Discriminator, initialise
+from dcgan_pipeline.gan.sampling import load_discriminator
+from dcgan_pipeline.gan.settings import Architecture
+from dcgan_pipeline.progress import track
+from dcgan_pipeline.representation.settings import FeaturesSettings
+from dcgan_pipeline.weights import Weights
+
+_UNTRAINED = 1000  # added to the seed, so that the untrained D is not the one that training began with
+
+
+def discriminator_features(
+    gan: Weights, images: ShardedArray, settings: FeaturesSettings, device: torch.device, name: str
+) -> ArrayChunks:
+    """Pool every convolution of D, after its activation, to a grid, flatten and concatenate (paper 5.1), lazily.
+
+    Batch norm uses the statistics of the checkpoint, so that an image's features do not depend on its batch-mates.
+    They are not scaled.
+
+    Parameters
+    ----------
+    images
+        uint8 of shape (N, C, S, S), as D was trained on.
+    name
+        For the progress bar.
+
+    Returns
+    -------
+    ArrayChunks
+        float32 of shape (N, sum of maps x grid x grid): 28 672 numbers for ``imagenet32``, 7 168 for ``svhn32``.
+
+    Raises
+    ------
+    InputError
+        Where the images are of another shape than D takes.
+    """
+    network = load_discriminator(gan, device)
+    shape = gan.settings["architecture"]
+    if images.shape[1:] != (shape["channels"], shape["image_size"], shape["image_size"]):
+        raise InputError(
+            f"labelled images must be {shape['channels']} x {shape['image_size']} x {shape['image_size']}, as the "
+            f"discriminator takes them, got {' x '.join(map(str, images.shape[1:]))}; set preprocess.image_size and "
+            "preprocess.channels as they were in training"
+        )
+
+    def chunks() -> Iterator[NDArray[np.float32]]:
+        size = settings.batch_size
+        for batch in track(images.batches(size), f"features: {name}", -(-len(images) // size)):
+            yield _pooled(network, to_range(batch, device), settings.grid)
+
+    return ArrayChunks(chunks(), {"gan_step": gan.settings["step"], **images.attrs})
+
+
+@torch.no_grad()
+def _pooled(network: Discriminator, x: torch.Tensor, grid: int) -> NDArray[np.float32]:
+    maps = network.activations(x)  # (batch, maps, side, side) each
+    return torch.cat([F.adaptive_max_pool2d(m, grid).flatten(1) for m in maps], dim=1).cpu().numpy()
+
+
+def untrained_discriminator(
+    gan: Weights, images: ShardedArray, rows: NDArray[np.int64], seed: int, device: torch.device
+) -> Weights:
+    """Make the baseline: a D of the same architecture with fresh weights and recomputed statistics.
+
+    Parameters
+    ----------
+    images, rows
+        The training set, for the batch-norm statistics.
+    """
+    network = Discriminator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
+    initialise(network, torch.Generator().manual_seed(seed + _UNTRAINED))
+    network.to(device).to(memory_format=torch.channels_last)
+    statistics.recompute(network, statistics_batches(images, rows, device))
+    tensors = {f"discriminator.{name}": tensor.cpu() for name, tensor in network.state_dict().items()}
+    settings = {"kind": "untrained_discriminator", "step": 0, "architecture": gan.settings["architecture"]}
+    return Weights(tensors, settings)

@@ -1,0 +1,54 @@
+"""Settings: frozen, complete, and strict about names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dcgan_pipeline.errors import InputError
+
+
+class Settings(BaseModel):
+    """Base of every settings class: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], name: str) -> Self:
+        """Validate plain values, as they come from ``params:<name>``.
+
+        Parameters
+        ----------
+        values
+            The dictionary of the parameters file.
+        name
+            What the values are called there, for the message.
+
+        Raises
+        ------
+        InputError
+            On the first wrong value: where it is, the rule, and the value.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise InputError(_one_line(error, cls, name)) from None
+
+
+def _one_line(error: ValidationError, cls: type[BaseModel], name: str) -> str:
+    first = error.errors()[0]
+    where = ".".join([name, *(str(part) for part in first["loc"])])
+    if first["type"] == "extra_forbidden":
+        known = cls
+        for part in first["loc"][:-1]:  # walk down to the nested settings that refused the key
+            annotation = known.model_fields[str(part)].annotation
+            known = annotation if isinstance(annotation, type) else cls
+        return f"{where} is not a setting; the settings here are: {', '.join(known.model_fields)}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{where} is required: set it in conf/base/parameters_{name}.yml"
+    if first["type"] == "value_error" and not first["loc"]:
+        return f"{name}: {message}"
+    return f"{where}: {message[0].lower()}{message[1:]}, got {first['input']!r}"

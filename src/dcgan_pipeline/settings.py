@@ -1,0 +1,23 @@
+"""Kedro's project settings: hooks, and where the configuration is."""
+
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from dcgan_pipeline.hooks import InterruptHooks, ProblemHooks, SettingsHooks, SummaryHooks, TrackingHooks
+
+# Hooks of one kind run in the reverse of this order.
+HOOKS = (SummaryHooks(), TrackingHooks(), InterruptHooks(), ProblemHooks(), SettingsHooks())
+
+
+def _project_path() -> str:
+    return (find_kedro_project(Path.cwd()) or Path.cwd()).resolve().as_posix()
+
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment changes the settings that it names and leaves the others of a stage alone.
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
+    "custom_resolvers": {"project_path": _project_path},
+}

@@ -1,0 +1,52 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import get_console
+from rich.table import Table
+
+# What a metric is called on the screen, and how it is shown; in the order of the stages.
+_LINES = {
+    "faces.images": ("images in", "{:,.0f}"),
+    "faces.regions_kept": ("regions kept", "{:,.0f}"),
+    "preprocess.images_out": ("images cut out", "{:,.0f}"),
+    "preprocess.rejected": ("rejected", "{:,.0f}"),
+    "dedup.removed": ("duplicates removed", "{:,.0f}"),
+    "train.images": ("training images", "{:,.0f}"),
+    "train.steps": ("training steps", "{:,.0f}"),
+    "train.final_loss_d": ("final loss of D", "{:.3f}"),
+    "train.final_loss_g": ("final loss of G", "{:.3f}"),
+    "evaluate.labels": ("labels for the SVM", "{:,.0f}"),
+}
+
+
+def print_summary(title: str, metrics: dict[str, float], pictures: dict[str, Path]) -> None:
+    """Print metrics and the places of pictures on rich's console; nothing where there are none."""
+    rows = summary_rows(metrics, pictures)
+    if not rows:
+        return
+    table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    get_console().print(table)
+
+
+def summary_rows(metrics: dict[str, float], pictures: dict[str, Path]) -> list[tuple[str, str]]:
+    """Put the lines of the table together, as (name, text)."""
+    rows = [(name, form.format(metrics[key])) for key, (name, form) in _LINES.items() if key in metrics]
+    for key in metrics:
+        if key.startswith("evaluate.") and key.endswith(".accuracy"):
+            kind = key.removesuffix(".accuracy")
+            spread = 1.96 * metrics[f"{kind}.std"]
+            name = kind.removeprefix("evaluate.").replace("_", " ")
+            rows.append((f"accuracy, {name}", f"{metrics[key]:.1f} ± {spread:.1f} %"))
+    return rows + [(name.replace("_", " "), _short(path)) for name, path in pictures.items()]
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,62 @@
+"""Learned state: named tensors and the settings that made them, in one safetensors file. Never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dcgan_pipeline.errors import InputError
+
+_SETTINGS = "settings"  # the key of the file's header that holds the settings as JSON
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Named tensors, and settings that JSON can hold; ``settings["kind"]`` says what they are."""
+
+    tensors: dict[str, Tensor]
+    settings: dict[str, Any]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors under a prefix, by the rest of their names."""
+        return {name[len(prefix) :]: t for name, t in self.tensors.items() if name.startswith(prefix)}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, whole or not at all."""
+        path = Path(path)
+        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
+        save_file(tensors, partial, metadata={_SETTINGS: json.dumps(self.settings)})
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Weights:
+        """Read a file that :meth:`save` wrote.
+
+        Raises
+        ------
+        InputError
+            Where it is none, or cut short.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise InputError(f"{path} must be a whole safetensors file, and is not: {error}") from None
+        if _SETTINGS not in metadata:
+            raise InputError(f"{path} must carry its settings, and has none: it is not a file of this project")
+        return cls(tensors, json.loads(metadata[_SETTINGS]))
+
+
+def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read only the settings of a file of weights."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()[_SETTINGS])
