@@ -24,7 +24,8 @@ class Features(Protocol):
     """float32 features of shape (N, d), in memory or not: an array, a ShardedArray, or anything that looks like one."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """(N, d)."""
 
     def __len__(self) -> int: ...
 
