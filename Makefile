@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
+# Tools that start one another (kedro mlflow ui starts mlflow) find the environment's.
+export PATH := $(abspath $(BIN)):$(PATH)
 # No telemetry from any of the tools.
 export KEDRO_DISABLE_TELEMETRY = 1
 export MLFLOW_DISABLE_TELEMETRY = true
@@ -34,6 +36,7 @@ ui: $(VENV)/.run         ## Compare runs in the MLflow UI
 	$(BIN)/kedro mlflow ui
 
 lock: $(VENV)/.dev       ## Write the versions of this environment to requirements.lock
+	$(PIP) --editable '.[dev,notebooks]'
 	$(BIN)/python -m pip freeze --exclude-editable --exclude dcgan_pipeline | grep '==' > requirements.lock
 
 clean:          ## Remove the environment and the caches, and leave every result

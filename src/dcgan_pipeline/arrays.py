@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,8 @@ class ShardedArray(Sequence[NDArray[Any]]):
         if np.ndim(index) == 0:
             row = int(index) + (len(self) if index < 0 else 0)
             return self._take(np.array([row]))[0]
+        if np.asarray(index).dtype == bool:  # as numbers, its rows would be 0 and 1
+            raise TypeError("rows must be given by their numbers, got a mask; use numpy.flatnonzero(mask)")
         return self._take(np.asarray(index, dtype=np.int64))
 
     def _take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -148,7 +151,7 @@ def _write(chunks: Iterable[NDArray[Any]], folder: Path) -> Iterator[tuple[str, 
 def _adopt(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     for k, file in enumerate(files):
         name = f"shard-{k:05d}.npy"
-        os.replace(file, folder / name)
+        shutil.move(file, folder / name)  # a rename where it can be
         yield name, np.load(folder / name, mmap_mode="r", allow_pickle=False)
 
 
@@ -156,17 +159,20 @@ def _resized(chunks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]
     """Cut and join a stream of chunks so that each but the last has ``rows`` rows."""
     waiting: list[NDArray[Any]] = []
     for chunk in chunks:
-        waiting.append(np.ascontiguousarray(chunk))
+        waiting.append(np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("=")))  # joining would make it so
         if len({(part.dtype, part.shape[1:]) for part in waiting}) > 1:
             yield from waiting  # the writer sees the difference and says so
             return
         while sum(len(part) for part in waiting) >= rows:
-            joined = np.concatenate(waiting)
+            joined = _joined(waiting)
             yield joined[:rows]
             waiting = [joined[rows:]]
-    rest = np.concatenate(waiting) if waiting else None
-    if rest is not None and len(rest):
+    if waiting and len(rest := _joined(waiting)):
         yield rest
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)  # one part is large, and need not be copied
 
 
 ID = "images_id"  # the attribute by which arrays and tables say which images their rows are

@@ -78,6 +78,9 @@ def _processes(function: Callable[[Any], Any], tasks: Sequence[Any], workers: in
 
 
 def _ray(function: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> Iterator[Any]:
+    alone = not os.environ.get("RAY_ADDRESS")  # it names the cluster; without it Ray starts here
+    if alone:  # on loopback: Ray reads this when it is imported, and takes no address for it (resolve_ip_for_localhost)
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError:
@@ -87,10 +90,8 @@ def _ray(function: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> 
         ) from None
     import dcgan_pipeline
 
-    if not ray.is_initialized():  # RAY_ADDRESS names the cluster; without it Ray starts here, on loopback
-        here: dict[str, Any] = (
-            {} if os.environ.get("RAY_ADDRESS") else {"_node_ip_address": "127.0.0.1", "num_cpus": workers}
-        )
+    if not ray.is_initialized():
+        here: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "num_cpus": workers} if alone else {}
         runtime = {"py_modules": [dcgan_pipeline]}
         ray.init(runtime_env=runtime, include_dashboard=False, log_to_driver=False, **here)
     shared = ray.put(function)

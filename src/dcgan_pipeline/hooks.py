@@ -126,56 +126,61 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-class InterruptHooks:
-    """Give an interrupted run its true end: KILLED.
+class RunEndHooks:
+    """Give every MLflow run its true end, once.
 
-    Without this, Ctrl-C leaves an MLflow run FINISHED, and SIGTERM leaves it RUNNING for ever.
+    kedro-mlflow opens the run again for every node and closes one of them, so that in a notebook the next
+    ``session.run`` would go on in the same run. Ctrl-C would leave a run FINISHED, and SIGTERM RUNNING for ever: both
+    become KILLED.
     """
 
     def __init__(self) -> None:
         self._running = False
+        self._ours = False
         self._previous: Any = None
         self._registered = False
 
     @hook_impl(tryfirst=True)
     def after_context_created(self) -> None:
-        """In a notebook, the run that Ctrl-C ended is still open: close it before kedro-mlflow takes it up."""
-        self._close()
+        """Close what an interrupted run of this process left open; a run that somebody else opened is theirs."""
+        import mlflow
+
+        self._killed()
+        self._ours = mlflow.active_run() is None
 
     @hook_impl
     def before_pipeline_run(self) -> None:
         """Watch for the end of the process from here on."""
         self._running = True
         if not self._registered:
-            atexit.register(self._close)  # the last registered runs first: before MLflow's own, which says FINISHED
+            atexit.register(self._killed)  # the last registered runs first: before MLflow's own, which says FINISHED
             self._registered = True
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGTERM, self._terminate)
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
-        """The run ended well; kedro-mlflow says FINISHED."""
-        self._stop_watching()
+        """The run ended well."""
+        self._end("FINISHED")
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
-        """The run failed; kedro-mlflow says FAILED."""
-        self._stop_watching()
+        """The run failed."""
+        self._end("FAILED")
 
-    def _stop_watching(self) -> None:
+    def _killed(self) -> None:
+        if self._running:
+            self._end("KILLED")
+
+    def _end(self, status: str) -> None:
+        import mlflow
+
         self._running = False
         if self._previous is not None:
             signal.signal(signal.SIGTERM, self._previous)
             self._previous = None
-
-    def _close(self) -> None:
-        if not self._running:
-            return
-        import mlflow
-
-        self._stop_watching()
-        while mlflow.active_run():  # kedro-mlflow stacks the same run once a node
-            mlflow.end_run("KILLED")
+        while self._ours and mlflow.active_run():
+            mlflow.end_run(status)
 
     @staticmethod
     def _terminate(signum: int, frame: Any) -> None:

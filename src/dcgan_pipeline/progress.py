@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,8 +17,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Advance = Callable[..., None]
+
+_LOG_SECONDS = 30  # between log lines where there is no terminal
 
 
 @contextmanager
@@ -24,9 +30,8 @@ def progress_bar(description: str, total: int) -> Iterator[Advance]:
     """Show a bar on the screen while the block runs.
 
     Yields a function ``advance(amount=1, note=None)`` that moves the bar and, given a note, sets the text at its
-    end. The bar shares
-    rich's console with Kedro's log, so that log lines appear above it; where the output is no terminal, one line
-    remains when the block ends.
+    end. The bar shares rich's console with Kedro's log, so that log lines appear above it. Where the output is no
+    terminal, a log line says now and then how far it is, and the bar is printed when the block ends.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -39,12 +44,18 @@ def progress_bar(description: str, total: int) -> Iterator[Advance]:
     )
     with Progress(*columns) as progress:
         task = progress.add_task(description, total=total, note="")
+        said = time.monotonic()
 
         def advance(amount: int = 1, note: str | None = None) -> None:
+            nonlocal said
             if note is None:
                 progress.update(task, advance=amount)
             else:
                 progress.update(task, advance=amount, note=note)
+            if not progress.console.is_terminal and time.monotonic() - said > _LOG_SECONDS:
+                said = time.monotonic()
+                state = progress.tasks[0]
+                log.info("%s: %d of %d  %s", description, state.completed, total, state.fields["note"])
 
         yield advance
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,10 +31,19 @@ class Settings(BaseModel):
         InputError
             On the first wrong value: where it is, the rule, and the value.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(f"{name} must be a mapping of settings, got {values!r}; write `{name}: {{}}` for defaults")
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise InputError(_one_line(error, cls, name)) from None
+
+
+def _settings_in(annotation: Any) -> type[BaseModel] | None:
+    """The settings that an annotation names, be it itself, ``X | None`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _settings_in(inner))), None)
 
 
 def _one_line(error: ValidationError, cls: type[BaseModel], name: str) -> str:
@@ -43,12 +52,12 @@ def _one_line(error: ValidationError, cls: type[BaseModel], name: str) -> str:
     if first["type"] == "extra_forbidden":
         known = cls
         for part in first["loc"][:-1]:  # walk down to the nested settings that refused the key
-            annotation = known.model_fields[str(part)].annotation
-            known = annotation if isinstance(annotation, type) else cls
+            if isinstance(part, str):  # numbers are places in a list
+                known = _settings_in(known.model_fields[part].annotation) or known
         return f"{where} is not a setting; the settings here are: {', '.join(known.model_fields)}"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
-        return f"{where} is required: set it in conf/base/parameters_{name}.yml"
+        return f"{where} is required, and missing; add it to the settings of {name}"
     if first["type"] == "value_error" and not first["loc"]:
         return f"{name}: {message}"
     return f"{where}: {message[0].lower()}{message[1:]}, got {first['input']!r}"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from dcgan_pipeline.hooks import InterruptHooks, ProblemHooks, SettingsHooks, SummaryHooks, TrackingHooks
+from dcgan_pipeline.hooks import ProblemHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
 
 # Hooks of one kind run in the reverse of this order.
-HOOKS = (SummaryHooks(), TrackingHooks(), InterruptHooks(), ProblemHooks(), SettingsHooks())
+HOOKS = (SummaryHooks(), TrackingHooks(), RunEndHooks(), ProblemHooks(), SettingsHooks())
 
 
 def _project_path() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from dcgan_pipeline.errors import InputError
@@ -33,8 +33,12 @@ class Weights:
         path = Path(path)
         partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
-        save_file(tensors, partial, metadata={_SETTINGS: json.dumps(self.settings)})
-        os.replace(partial, path)
+        try:
+            # Not save_file, whose files only their owner may read.
+            partial.write_bytes(serialise(tensors, metadata={_SETTINGS: json.dumps(self.settings)}))
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Weights:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 from kedro_datasets._typing import ImagePreview
 from kedro_datasets.pillow import ImageDataset
 from PIL import Image
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole, latest_path
+from dcgan_pipeline.datasets.written_whole import WrittenWhole, saved_bytes
 
 
 class AnimationDataset(WrittenWhole, ImageDataset):
@@ -27,10 +30,8 @@ class AnimationDataset(WrittenWhole, ImageDataset):
 
     def load(self) -> Image.Image:
         """Open the animation; ``n_frames`` and ``seek`` reach its frames."""
-        return Image.open(latest_path(self))
+        return Image.open(io.BytesIO(saved_bytes(self)))
 
     def preview(self) -> ImagePreview:
         """Give Kedro-Viz the whole animation; browsers play it."""
-        import base64
-
-        return ImagePreview(base64.b64encode(latest_path(self).read_bytes()).decode())
+        return ImagePreview(base64.b64encode(saved_bytes(self)).decode())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 from kedro_datasets.matplotlib import MatplotlibDataset
 from PIL import Image
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole, latest_path
+from dcgan_pipeline.datasets.written_whole import WrittenWhole, saved_bytes
 
 
 class FigureDataset(WrittenWhole, MatplotlibDataset):
@@ -29,8 +31,4 @@ class FigureDataset(WrittenWhole, MatplotlibDataset):
 
     def load(self) -> Image.Image:
         """Return the picture."""
-        with Image.open(latest_path(self)) as image:
-            return image.copy()
-
-    def _exists(self) -> bool:
-        return self._fs.exists(str(self._get_load_path()))
+        return Image.open(io.BytesIO(saved_bytes(self)))

@@ -70,7 +70,8 @@ class _ShardFolderDataset(AbstractVersionedDataset[NDArray[Any] | ArrayChunks | 
         if self._protocol == "file":
             return ShardedArray(path)
         # A memory map needs a file on this machine.
-        local = Path(self._cache or f"{tempfile.gettempdir()}/dcgan_pipeline") / path.replace("://", "/")
+        local = Path(self._cache or f"{tempfile.gettempdir()}/dcgan_pipeline") / path.replace("://", "/").lstrip("/")
+        local /= self._fs.ukey(f"{path}/{MANIFEST}")[:16]  # changes when an entry without versions is written again
         if not (local / MANIFEST).exists():
             local.mkdir(parents=True, exist_ok=True)
             names = [Path(name).name for name in self._fs.ls(path, detail=False)]

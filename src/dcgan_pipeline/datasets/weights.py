@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,7 +39,8 @@ class _SafetensorsDataset(AbstractVersionedDataset[Weights, Weights]):
         return {"filepath": self._filepath, "protocol": self._protocol, "version": self._version}
 
     def load(self) -> Weights:
-        return Weights.load(self._local_path())
+        with self._local_file() as path:
+            return Weights.load(path)
 
     def save(self, data: Weights) -> None:
         path = self._get_save_path()
@@ -56,14 +59,22 @@ class _SafetensorsDataset(AbstractVersionedDataset[Weights, Weights]):
         super()._release()
         self._fs.invalidate_cache(str(self._filepath))
 
-    def _local_path(self) -> str:
+    @contextmanager
+    def _local_file(self) -> Iterator[str]:
+        """Give a path on this machine, which safetensors needs."""
         path = get_filepath_str(self._get_load_path(), self._protocol)
-        # simplecache keeps remote files in a temporary folder for as long as the process lives
-        return path if self._protocol == "file" else fsspec.open_local(f"simplecache::{path}")
+        if self._protocol == "file":
+            yield path
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            local = f"{folder}/{self._filepath.name}"
+            self._fs.get(path, local)
+            yield local
 
     def preview(self) -> JSONPreview:
         """Show Kedro-Viz the settings, not the tensors."""
-        settings = read_settings(self._local_path())
+        with self._local_file() as path:
+            settings = read_settings(path)
         return JSONPreview(json.dumps({name: settings[name] for name in settings if name != "history"}))
 
 

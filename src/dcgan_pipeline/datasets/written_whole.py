@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io.core import AbstractVersionedDataset
+from kedro.io.core import get_filepath_str
 
 
 class WrittenWhole:
@@ -36,8 +36,8 @@ class WrittenWhole:
         target = self._get_save_path()
         self._partial = target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}")
         partial = Path(self._partial)
+        partial.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
             save(self, data)
             _replace(partial, Path(target))
         except BaseException:
@@ -52,6 +52,7 @@ class WrittenWhole:
 def _replace(partial: Path, target: Path) -> None:
     if target.is_dir():  # an unversioned folder; a folder cannot replace a full one in one step
         old = target.with_name(f".partial-old-{target.name}")
+        _remove(old)  # of a save that was killed
         os.replace(target, old)
         os.replace(partial, target)
         shutil.rmtree(old)
@@ -71,6 +72,6 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def latest_path(dataset: AbstractVersionedDataset) -> Path:
-    """Where the version is that the dataset would load."""
-    return Path(dataset._get_load_path())
+def saved_bytes(dataset: Any) -> bytes:
+    """Read the file that a dataset would load, on whatever file system it is."""
+    return dataset._fs.cat_file(get_filepath_str(dataset._get_load_path(), dataset._protocol))

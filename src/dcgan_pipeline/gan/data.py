@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.gan.statistics import BATCH
+from dcgan_pipeline.randomness import numpy_stream
 
 
 def to_range(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -37,7 +38,7 @@ def row_batches(rows: NDArray[np.int64], size: int, seed: int, start: int) -> It
     per_epoch = len(rows) // size
     epoch, skip = divmod(start, per_epoch)
     while True:
-        order = np.random.default_rng([seed, epoch]).permutation(len(rows))
+        order = numpy_stream(seed, "epoch", epoch).permutation(len(rows))
         for k in range(skip, per_epoch):
             # Sorted, because it is faster to read shards forwards; which images a batch has is random all the same.
             yield np.sort(rows[order[k * size : (k + 1) * size]])

@@ -10,6 +10,7 @@ from torch import Tensor
 from dcgan_pipeline.gan.data import to_pixels
 from dcgan_pipeline.gan.networks import Discriminator, Generator
 from dcgan_pipeline.gan.settings import Architecture
+from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
 
@@ -50,6 +51,6 @@ def sample(gan: Weights, count: int, seed: int, device: torch.device) -> NDArray
         count,
         gan.settings["architecture"]["latent_dim"],
         gan.settings["train"]["latent"],
-        torch.Generator().manual_seed(seed),
+        torch_stream(seed, "samples"),
     )
     return generate(load_generator(gan, device), z)

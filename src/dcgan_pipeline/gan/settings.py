@@ -50,8 +50,8 @@ class Architecture(Settings):
             )
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {self.kernel}; the paper's are 5 and 3")
-        if math.prod(self.strides) != 2:
-            raise ValueError(f"strides must multiply to 2, an octave, got {list(self.strides)}")
+        if math.prod(self.strides) != 2 or min(self.strides) < 1:
+            raise ValueError(f"strides must be positive and multiply to 2, an octave, got {list(self.strides)}")
         return self
 
     def layers(self) -> list[ConvLayer]:
@@ -78,8 +78,8 @@ def resolve_architecture(preset: str | None, overrides: dict[str, Any], images: 
     preset
         A name of :func:`presets`, or none.
     overrides
-        Any settings of :class:`Architecture`; they win. Image size and channels come from the images where neither
-        the preset nor the overrides give them.
+        Any settings of :class:`Architecture`; they win, and those that are none are passed over. Image size and
+        channels come from the images where neither the preset nor the overrides give them.
     images
         Shape of the training images, (N, C, S, S).
 
@@ -92,7 +92,8 @@ def resolve_architecture(preset: str | None, overrides: dict[str, Any], images: 
     if preset is not None and preset not in known:
         raise InputError(f"train.preset must be one of {', '.join(known)}, or null, got {preset!r}")
     _, channels, size, _ = images
-    values = {"image_size": size, "channels": channels} | (known[preset] if preset else {}) | overrides
+    given = {name: value for name, value in overrides.items() if value is not None}
+    values = {"image_size": size, "channels": channels} | (known[preset] if preset else {}) | given
     architecture = Architecture.parse(values, "train.architecture")
     if (architecture.channels, architecture.image_size) != (channels, size):
         raise InputError(

@@ -26,6 +26,7 @@ from dcgan_pipeline.weights import Weights
 
 LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
 Log = Callable[[dict[str, float], int], None]
+_COLUMNS = ["step", "loss_d", "loss_g", "d_real", "d_fake"]  # of the history
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class TrainedGan:
     """What training leaves.
 
     ``gan`` is a checkpoint with recomputed batch-norm statistics; ``history`` has a row every ``log_every`` steps
-    (step, loss_d, loss_g, d_real, d_fake, means since the row before); ``samples`` is uint8 (times, sample_count, C,
-    S, S), drawn from one fixed z at the steps in ``samples.attrs["steps"]``.
+    (step, loss_d, loss_g, d_real, d_fake: means since the row before, NaN where only the other network was updated);
+    ``samples`` is uint8 (times, sample_count, C, S, S), drawn from one fixed z at the steps in
+    ``samples.attrs["steps"]``.
     """
 
     gan: Weights
@@ -91,10 +93,11 @@ def train_gan(
     identity = {"images_id": images.attrs.get("images_id"), "training_images": len(rows)}
     record = _resume(trainer, checkpoints, identity) if settings.resume else _start(checkpoints)
     _loop(trainer, record, images, rows, checkpoints, identity, log)
-    real = track(statistics_batches(images, rows, device), "train: batch-norm statistics", -(-len(rows) // BATCH))
+    total = max(1, len(rows) // BATCH)
+    real = track(statistics_batches(images, rows, device), "train: batch-norm statistics", total)
     trainer.recompute_statistics(real, LATENT_BATCHES)
     samples = ArrayChunks([np.stack(record.samples)], {"steps": record.steps})
-    return TrainedGan(trainer.state(**identity), pd.DataFrame(record.history), samples)
+    return TrainedGan(trainer.state(**identity), pd.DataFrame(record.history, columns=_COLUMNS), samples)
 
 
 def _loop(
@@ -164,6 +167,11 @@ def _resume(trainer: Trainer, checkpoints: Path, identity: dict[str, Any]) -> _R
         raise InputError(f"train.resume needs a checkpoint, and there is none in {checkpoints}; set it to false")
     saved = Weights.load(files[-1])
     _check_unchanged(trainer.state(**identity).settings, saved.settings, files[-1])
+    if (reached := saved.settings["step"]) > (asked := trainer.settings.total_steps(identity["training_images"])):
+        raise InputError(
+            f"train.steps must be at least the step of the checkpoint on resuming, got {asked} and {reached}; raise it "
+            "(or train.epochs), or set train.resume to false to start anew"
+        )
     trainer.restore(saved)
     samples = list(saved.tensors["samples"].numpy())
     device = trainer.device

@@ -15,10 +15,8 @@ from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
 from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
 from dcgan_pipeline.gan.sampling import draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
+from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
-
-# The random streams of one training, apart from one another: seed + one of these.
-_INITIALISATION, _TRAINING_NOISE, _FIXED_NOISE = 0, 1, 2
 
 
 class Trainer:
@@ -37,7 +35,7 @@ class Trainer:
     def __init__(self, architecture: Architecture, settings: TrainSettings, seed: int, device: torch.device) -> None:
         self.architecture, self.settings, self.seed, self.device = architecture, settings, seed, device
         self.step = 0
-        weights = torch.Generator().manual_seed(seed + _INITIALISATION)
+        weights = torch_stream(seed, "initial weights")
         self.generator, self.discriminator = Generator(architecture), Discriminator(architecture)
         for network in (self.generator, self.discriminator):
             initialise(network, weights)
@@ -46,8 +44,8 @@ class Trainer:
             "generator": self._adam(self.generator),
             "discriminator": self._adam(self.discriminator),
         }
-        self._noise = torch.Generator().manual_seed(seed + _TRAINING_NOISE)
-        fixed = torch.Generator().manual_seed(seed + _FIXED_NOISE)
+        self._noise = torch_stream(seed, "training z")
+        fixed = torch_stream(seed, "fixed z")
         self.fixed_z = draw_latent(settings.sample_count, architecture.latent_dim, settings.latent, fixed)
 
     def _adam(self, network: nn.Module) -> torch.optim.Adam:
@@ -123,7 +121,7 @@ class Trainer:
     def recompute_statistics(self, real: Any, latent_batches: int) -> None:
         """Make both networks ready for use: D's statistics over real images, G's over fresh z."""
         statistics.recompute(self.discriminator, real)
-        noise = torch.Generator().manual_seed(self.seed + _TRAINING_NOISE)
+        noise = torch_stream(self.seed, "statistics z")
         shape = (statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
         z = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
         statistics.recompute(self.generator, z)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.hashing.settings import AutoencoderSettings
 from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
 PIXELS = 3 * 32 * 32
@@ -73,7 +74,7 @@ def train_autoencoder(
     DataFrame
         One row an epoch: epoch, loss (mean squared error a pixel, of the corrupted input).
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch_stream(seed, "autoencoder")
     model = _initialised(Autoencoder(settings), generator)
     model.mean.copy_(_mean_image(thumbnails))
     model.to(device)

@@ -87,7 +87,7 @@ def crop_and_resize(
     images_id = _identity(source, boxes, settings)
     folder = _work_folder(work, images_id)
     step = settings.images_per_shard
-    shards = [_Shard(folder, k) for k in range(-(-len(boxes) // step))]
+    shards = [_Shard(folder, k) for k in range(max(1, -(-len(boxes) // step)))]
     tasks = [(shard, boxes[shard.number * step : (shard.number + 1) * step]) for shard in shards]
     todo = [task for task in tasks if not task[0].whole()]
     done = run_tasks(partial(_make_shard, source, settings), todo, engine)
@@ -117,11 +117,17 @@ def crop_about_centre(box: Box, fraction: float) -> Box:
 
 
 def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
-    last = int(regions["source_row"].max())
-    if last >= len(source) or source.names[last] != regions["source"].iloc[-1]:
+    """Every image has a row of its own name; a source that changed since is another source."""
+    rows = regions["source_row"].to_numpy()
+    problem = ""
+    if len(np.unique(rows)) != len(source):
+        problem = f"they are of {len(np.unique(rows))} images where it has {len(source)}"
+    for row, name in zip(rows, regions["source"], strict=True):
+        if not problem and (row >= len(source) or source.names[int(row)] != name):
+            problem = f"they name {name!r} as row {row}, which is not there"
+    if problem:
         raise InputError(
-            f"regions must be of the images of {source.location}, and they name {regions['source'].iloc[-1]!r} as row "
-            f"{last}, which is not there; run `kedro run --pipeline=faces` again"
+            f"regions must be of the images of {source.location}, and {problem}; run `kedro run --pipeline=faces` again"
         )
 
 
@@ -135,7 +141,7 @@ def _identity(source: ImageSource, boxes: NDArray[np.int64], settings: Preproces
 def _work_folder(work: Path, images_id: str) -> Path:
     work.mkdir(parents=True, exist_ok=True)
     for other in work.iterdir():
-        if other.name != images_id[:16]:
+        if other.is_dir() and other.name != images_id[:16]:
             shutil.rmtree(other)
     folder = work / images_id[:16]
     folder.mkdir(exist_ok=True)

@@ -17,6 +17,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
 
+# Picture formats, decoded by Pillow itself: EPS would hand a stranger's file to Ghostscript, and the others of
+# Pillow's list are no photographs.
+_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG"),
+    *("PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
+)
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
 
@@ -33,6 +39,8 @@ def image_size(data: bytes | NDArray[np.uint8], limits: Limits) -> tuple[int, in
         return data.shape[1], data.shape[0]
     image = _open(data, limits)
     width, height = image.size
+    if image.format == "TIFF":  # Pillow turns these itself, and their size with them
+        return width, height
     return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
 
 
@@ -51,7 +59,7 @@ def decode_image(data: bytes | NDArray[np.uint8], limits: Limits) -> Image.Image
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
             image.load()  # an animation stands at its first frame
-            return _upright(_as_8_bit(image))
+            return _as_8_bit(_upright(image))  # in this order: conversions can lose the orientation
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
@@ -62,7 +70,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError("empty file" if not data else "not an image") from None
     except Image.DecompressionBombError:
@@ -98,7 +106,9 @@ def _from_16_bit(image: Image.Image) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # broken metadata do not make a picture unusable
         return 1
 

@@ -73,14 +73,21 @@ def _open(location: str, limits: Limits, download_to: Path | None) -> ImageSourc
         )
     if path.is_dir():
         return FolderSource(str(path), limits)
+    if _is_tar(path):  # first: a tar whose last file is a zip looks like a zip too
+        return TarSource(str(path), limits)
     if zipfile.is_zipfile(path):
         return ZipSource(str(path), limits)
-    if tarfile.is_tarfile(path):
-        return TarSource(str(path), limits)
     raise InputError(
         f"a source that is a file must be a whole .zip or .tar, and {location} is neither (cut short, perhaps); "
         "make the archive again, or give the folder"
     )
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except EOFError:  # a compressed file that is cut short
+        return False
 
 
 def _split_rows(source: ImageSource, split: Split) -> NDArray[np.int64]:

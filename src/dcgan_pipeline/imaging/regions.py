@@ -61,7 +61,7 @@ def find_regions(source: ImageSource, settings: FacesSettings, engine: EngineSet
         Where no region at all is kept; the text counts the reasons.
     """
     if settings.detector == "haar":
-        _cascade_file(settings.haar)  # a wrong name is said before the work starts
+        _cascade(_cascade_file(settings.haar))  # a wrong one is said before the work starts
     step = settings.images_per_task
     tasks = [range(start, min(start + step, len(source))) for start in range(0, len(source), step)]
     found = run_tasks(partial(_regions_of_rows, source, settings), tasks, engine)
@@ -184,7 +184,12 @@ def _cascade_file(settings: HaarSettings) -> str:
 def _cascade(file: str) -> Any:
     import cv2
 
-    return cv2.CascadeClassifier(file)
+    try:
+        return cv2.CascadeClassifier(file)
+    except SystemError:  # OpenCV's constructor, on a file of another kind
+        raise InputError(
+            f"faces.haar.cascade must be a cascade that OpenCV can read, and {file} is none; use one of OpenCV's"
+        ) from None
 
 
 def kept_boxes(regions: pd.DataFrame) -> NDArray[np.int64]:

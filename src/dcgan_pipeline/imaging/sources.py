@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
@@ -30,13 +31,16 @@ class ImageError(ValueError):
 
 
 class Names(Sequence[str]):
-    """A read-only list of strings in two buffers: ten million names without ten million objects."""
+    """A read-only list of strings in two buffers: ten million names without ten million objects.
+
+    A file's name need not be valid text. Its stray bytes come out as ``\\xff``, so that every name can be stored and
+    printed; :meth:`encoded` gives the bytes themselves.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         ends, blob = [0], bytearray()
         for name in names:
-            # surrogateescape: a file's name need not be valid text
-            blob += name.encode("utf-8", "surrogateescape")
+            blob += name.encode("utf-8", "surrogateescape")  # how Python carries stray bytes
             ends.append(len(blob))
         self._blob, self._ends = bytes(blob), np.array(ends, dtype=np.int64)
 
@@ -46,10 +50,14 @@ class Names(Sequence[str]):
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
             return [self[k] for k in range(*row.indices(len(self)))]
+        return self.encoded(row).decode("utf-8", "backslashreplace")
+
+    def encoded(self, row: int) -> bytes:
+        """Return a name's bytes, as the file system has them."""
         if not -len(self) <= row < len(self):
             raise IndexError(row)
         row = row % len(self)
-        return self._blob[self._ends[row] : self._ends[row + 1]].decode("utf-8", "surrogateescape")
+        return self._blob[self._ends[row] : self._ends[row + 1]]
 
     def digest(self) -> bytes:
         """SHA-256 of the names and where they end."""
@@ -74,7 +82,7 @@ class ImageSource(ABC):
     """
 
     location: str
-    names: Sequence[str]
+    names: Names
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     limits: Limits
@@ -112,7 +120,7 @@ class _Files(ImageSource):
         self.labels, self.classes = _labels_of(self.names)
 
     def _digest(self, *numbers: NDArray[Any]) -> str:
-        digest = hashlib.sha256(self.names.digest())  # type: ignore[attr-defined]
+        digest = hashlib.sha256(self.names.digest())
         for array in numbers:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -149,33 +157,45 @@ class FolderSource(_Files):
 
     def read(self, row: int) -> bytes:
         """Return the file's bytes."""
-        path = self.root / self.names[row]
+        path = self._path(row)
         try:
-            self._check_size(path.stat().st_size)
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+                raise ImageError("unreadable: not a regular file")
+            self._check_size(status.st_size)
             return path.read_bytes()
         except OSError as error:
             raise ImageError(f"unreadable: {error.strerror}") from None
 
     def fingerprint(self) -> str:
         """Digest of names, sizes and times of change."""
-        stats = [_stat(self.root / name) for name in self.names]
+        stats = [_size_and_time(self._path(row)) for row in range(len(self))]
         return self._digest(np.array(stats, dtype=np.int64))
 
+    def _path(self, row: int) -> Path:
+        return self.root / os.fsdecode(self.names.encoded(row))
 
-def _stat(path: Path) -> tuple[int, int]:
+
+def _size_and_time(path: Path) -> tuple[int, int]:
     try:
-        stat = path.stat()
+        status = path.stat()
     except OSError:  # a dangling link: rejected when it is read
         return 0, 0
-    return stat.st_size, stat.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 class ZipSource(_Files):
     """The files of a zip, read in place; nothing is unpacked to disk."""
 
     def __init__(self, location: str, limits: Limits) -> None:
-        with zipfile.ZipFile(location) as archive:
-            entries = [info for info in archive.infolist() if not info.is_dir() and not _hidden(info.filename)]
+        try:
+            with zipfile.ZipFile(location) as archive:
+                entries = [info for info in archive.infolist() if not info.is_dir() and not _hidden(info.filename)]
+        except Exception as error:  # on broken directories zipfile raises errors of many kinds
+            raise InputError(
+                f"a zip must be whole, and the directory of {location} cannot be read ({error}); "
+                "make the archive again, or give the folder"
+            ) from None
         super().__init__(location, limits, (info.filename for info in entries))
         # Two entries may share a name, so a row is found by its place and not by its name.
         self._offsets = np.array([info.header_offset for info in entries], dtype=np.int64)
@@ -197,6 +217,8 @@ class ZipSource(_Files):
         try:
             with archive.open(info) as file:
                 data = file.read(self.limits.max_bytes + 1)
+        except NotImplementedError as error:  # a compression that Python does not know
+            raise ImageError(f"unreadable: {error}") from None
         except RuntimeError:
             raise ImageError("unreadable: encrypted") from None
         except Exception as error:  # zipfile, zlib, bz2 and lzma each have their own errors
@@ -216,10 +238,11 @@ class TarSource(_Files):
         try:
             with tarfile.open(location, "r:") as archive:
                 entries = [info for info in archive if info.isfile() and not _hidden(info.name)]
+                _check_end(location, archive.offset)
         except tarfile.ReadError as error:
             raise InputError(
-                f"a tar must be uncompressed, so that it can be read in place, got {location} ({error}); "
-                "unpack it into a folder, or unpack its compression (gunzip, unxz)"
+                f"a tar must be whole, and uncompressed so that it can be read in place, got {location} ({error}); "
+                "make it again, unpack its compression (gunzip, unxz), or unpack it into a folder"
             ) from None
         super().__init__(location, limits, (info.name for info in entries))
         self._places = np.array([(info.offset_data, info.size, info.mtime) for info in entries], dtype=np.int64)
@@ -235,6 +258,14 @@ class TarSource(_Files):
     def fingerprint(self) -> str:
         """Digest of names, sizes, offsets and times of change."""
         return self._digest(self._places)
+
+
+def _check_end(location: str, offset: int) -> None:
+    """Refuse a broken header: tarfile ends its listing there, and says nothing."""
+    with open(location, "rb") as file:
+        file.seek(offset)
+        if any(file.read(tarfile.BLOCKSIZE)):
+            raise tarfile.ReadError(f"broken header at byte {offset}")
 
 
 class ArraySource(ImageSource):

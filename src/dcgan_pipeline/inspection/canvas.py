@@ -15,7 +15,7 @@ SERIES = ("#3465a4", "#d95f02", "#1b9e77", "#7570b3")
 
 def new_figure(title: str, caption: str, width: float, height: float) -> Figure:
     """Make a figure of ``width`` x ``height`` inches for the content, and room for the title and the caption."""
-    lines = textwrap.wrap(caption, int(width * 15))
+    lines = textwrap.wrap(caption, int(width * 14))  # characters an inch at this size
     below, above = 0.25 + 0.19 * len(lines), 0.5
     whole = height + below + above
     figure = Figure(figsize=(width, whole), dpi=120, facecolor="white")
@@ -25,10 +25,24 @@ def new_figure(title: str, caption: str, width: float, height: float) -> Figure:
     return figure
 
 
-def leave_room(figure: Figure, left: float = 0.8, bottom: float = 0.55) -> None:
-    """Widen the margins of a figure, in inches, for the labels of axes."""
+def leave_room(figure: Figure, left: float = 0.8, bottom: float = 0.55, top: float = 0.0, right: float = 0.25) -> None:
+    """Widen the margins of a figure, in inches, for the labels of axes; bottom and top are beside caption and title."""
     width, height = figure.get_size_inches()
-    figure.subplots_adjust(left=left / width, bottom=figure.subplotpars.bottom + bottom / height, right=0.97)
+    margins = figure.subplotpars
+    figure.subplots_adjust(
+        left / width, margins.bottom + bottom / height, 1 - right / width, margins.top - top / height
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """Write 1 image, 2 images."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def printable(text: str, limit: int) -> str:
+    """Cut a user's text to a length that fits, and replace what no font can draw: an undecodable file name has it."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[len(text) - (limit - limit // 2 - 1) :]}"
 
 
 def tile(images: NDArray[np.uint8], columns: int, gap: int = 1) -> NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,9 +12,20 @@ from matplotlib.patches import Rectangle
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
-from dcgan_pipeline.inspection.canvas import KEPT, MUTED, REFUSED, new_figure, show, tile
+from dcgan_pipeline.inspection.canvas import (
+    KEPT,
+    MUTED,
+    REFUSED,
+    counted,
+    leave_room,
+    new_figure,
+    printable,
+    show,
+    tile,
+)
 
 _LONG_SIDE = 480  # pixels of a photograph on the sheet
+_NAME = 36  # characters that fit over one
 
 
 def contact_sheet(source: ImageSource, regions: pd.DataFrame, count: int) -> Figure:
@@ -22,12 +35,13 @@ def contact_sheet(source: ImageSource, regions: pd.DataFrame, count: int) -> Fig
     columns = min(4, len(chosen))
     lines = -(-len(chosen) // columns)
     kept, all_boxes = int(regions["kept"].sum()), int((regions["width"] > 0).sum())
-    title = f"{kept:,} of {all_boxes:,} regions kept, in {len(rows):,} images"
+    title = f"{kept:,} of {counted(all_boxes, 'region')} kept, in {counted(len(rows), 'image')}"
     caption = (
-        f"{len(chosen)} images spread evenly over the source. Green: regions that are cut out. Orange: found and "
-        "not kept, with the reason. Look for faces without a box, and boxes without a face."
+        f"{counted(len(chosen), 'image')} spread evenly over the source. Green: regions that are cut out. Orange: "
+        "found and not kept, with the reason. Look for faces without a box, and boxes without a face."
     )
-    figure = new_figure(title, caption, 2.6 * columns, 2.6 * lines)
+    figure = new_figure(title, caption, max(5.2, 2.6 * columns), 2.6 * lines)
+    leave_room(figure, left=0.2, bottom=0, top=0.2, right=0.2)  # the names of the first line of images
     for axes, row in zip(figure.subplots(lines, columns, squeeze=False).flat, chosen, strict=False):
         _photograph(axes, source, int(row), regions[regions["source_row"] == row])
     for axes in figure.axes:
@@ -36,32 +50,27 @@ def contact_sheet(source: ImageSource, regions: pd.DataFrame, count: int) -> Fig
 
 
 def _photograph(axes, source: ImageSource, row: int, boxes: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+    name = printable(source.names[row], _NAME)
     try:
         image = decode_image(source.read(row), source.limits)
     except ImageError as error:
-        axes.text(
-            0.5,
-            0.5,
-            f"{source.names[row]}\n{error}",
-            ha="center",
-            va="center",
-            fontsize=7,
-            color=REFUSED,
-            wrap=True,
-        )
+        note = f"{name}\n{textwrap.fill(str(error), _NAME)}"
+        axes.text(0.5, 0.5, note, ha="center", va="center", fontsize=7, color=REFUSED, parse_math=False)
         return
     scale = min(1.0, _LONG_SIDE / max(image.size))
     small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
     show(axes, np.asarray(small))
-    axes.set_title(source.names[row][-34:], fontsize=7, color=MUTED)
+    axes.set_title(name, fontsize=7, color=MUTED, parse_math=False)
     for box in boxes[boxes["width"] > 0].itertuples():
         colour = KEPT if box.kept else REFUSED
         corner = (box.left * scale - 0.5, box.top * scale - 0.5)
         axes.add_patch(
             Rectangle(corner, box.width * scale, box.height * scale, fill=False, edgecolor=colour, linewidth=1.6)
         )
-        note = f"{box.score:.1f}" if box.kept and box.score == box.score else box.reason.split(":")[0]
-        axes.text(*corner, note, fontsize=6, color=colour, va="bottom")
+        note = (f"{box.score:.1f}" if box.score == box.score else "") if box.kept else box.reason.split(":")[0]
+        if note:
+            plate = {"facecolor": colour, "edgecolor": "none", "pad": 1}
+            axes.text(*corner, note, fontsize=6, color="white", va="top", bbox=plate, clip_on=True)
 
 
 def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups: int, members: int) -> Figure:
@@ -69,7 +78,8 @@ def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups
     sizes = duplicates["group"].value_counts()
     shared = sizes[sizes > 1].reset_index().sort_values(["count", "group"], ascending=[False, True]).head(groups)
     removed = int((~duplicates["kept"]).sum())
-    title = f"{removed:,} of {len(duplicates):,} images removed, in {int((sizes > 1).sum()):,} groups of equal codes"
+    found = counted(int((sizes > 1).sum()), "group")
+    title = f"{removed:,} of {counted(len(duplicates), 'image')} removed, in {found} of equal codes"
     if shared.empty:
         figure = new_figure(title, "No two images have the same code.", 7, 1)
         figure.text(0.5, 0.5, "no group to show", ha="center", color=MUTED)
@@ -79,6 +89,7 @@ def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups
         "whose images are not the same picture: those are false positives (the paper, by eye: fewer than 1 in 100)."
     )
     figure = new_figure(title, caption, 7, 0.62 * len(shared))
+    leave_room(figure, left=0.14, bottom=0, right=0.9)  # the sizes of the groups
     axes = figure.subplots(len(shared), 1, squeeze=False)[:, 0]
     by_group = duplicates[duplicates["group"].isin(shared["group"])].sort_values(
         ["kept", "row"], ascending=[False, True]

@@ -6,36 +6,40 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dcgan_pipeline.inspection.canvas import MUTED, SERIES, leave_room, new_figure
+from dcgan_pipeline.inspection.canvas import MUTED, SERIES, leave_room, new_figure, printable
+
+_CELL, _LARGEST = 0.48, 16.0  # inches of a cell of the confusion matrix, and of the whole at most
+_LABELLED, _NUMBERED = 200, 20  # classes that there is room to name, and to write numbers for
 
 
 def confusion_figure(confusion: pd.DataFrame) -> Figure:
     """Draw the confusion matrix of the trained discriminator's features; shares of each true class."""
-    classes, shares = list(confusion["true"]), confusion.drop(columns="true").to_numpy()
+    classes = [printable(str(name), 28) for name in confusion["true"]]
+    shares = confusion.drop(columns="true").to_numpy()
     caption = (
         "A row is a true class, a column what the SVM on the trained discriminator's features called it; per cent of "
         "the row, averaged over the draws of labels. Off the diagonal: which classes the features confuse."
     )
-    size = max(4.5, 0.5 * len(classes) + 1.5)
-    figure = new_figure("Confusion matrix", caption, size, size)
+    cell = min(_CELL, _LARGEST / len(classes))
+    side = max(3.2, cell * len(classes))
+    size = min(8.0, 45 * cell)  # of the names, in points
+    named = len(classes) <= _LABELLED
+    length = size / 8 * 0.07 * max(len(name) for name in classes) if named else 0.0  # inches of the longest
+    left, bottom = 0.6 + length, 0.55 + 0.65 * length
+    figure = new_figure("Confusion matrix", caption, side + left + 0.25, side + bottom)
+    leave_room(figure, left, bottom)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    places, names = (range(len(classes)), classes) if named else ([], [])
+    axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size, parse_math=False)
+    axes.set_yticks(places, names, fontsize=size, parse_math=False)
     axes.set_xlabel("called")
     axes.set_ylabel("true")
-    for (i, j), share in np.ndenumerate(shares):
-        if share >= 0.005 and len(classes) <= 20:
-            axes.text(
-                j,
-                i,
-                f"{share * 100:.0f}",
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if share > 0.5 else MUTED,
-            )
-    leave_room(figure, left=1.1, bottom=0.9)
+    if len(classes) <= _NUMBERED:
+        for (i, j), share in np.ndenumerate(shares):
+            if share >= 0.005:
+                colour = "white" if share > 0.5 else MUTED
+                axes.text(j, i, f"{share * 100:.0f}", ha="center", va="center", fontsize=7, color=colour)
     return figure
 
 
@@ -46,41 +50,28 @@ def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
         "Hatched: published elsewhere, under other training data (see the table's notes)."
     )
     ours = evaluation["dimensions"].notna()
-    figure = new_figure(
-        f"What the features are worth with {evaluation['labels'].iloc[0]:,} labels",
-        caption,
-        8,
-        0.5 * len(evaluation) + 0.5,
-    )
-    axes = figure.subplots()
-    labels = [
-        f"{row.features}" if mine else f"{row.features}, {row.labels:,} labels"
+    names = [
+        printable(row.features, 44) + ("" if mine else f"\n{row.labels:,} labels")
         for row, mine in zip(evaluation.itertuples(), ours, strict=True)
     ]
-    bars = axes.barh(
-        labels,
-        evaluation["accuracy"],
-        xerr=evaluation["interval"].fillna(0),
-        color=SERIES[0],
-        alpha=0.85,
-        height=0.6,
-        error_kw={"ecolor": MUTED},
-    )
-    for bar, mine, accuracy in zip(bars, ours, evaluation["accuracy"], strict=True):
+    title = f"What the features are worth with {evaluation['labels'].iloc[0]:,} labels"
+    left = 0.3 + 0.08 * max(len(line) for name in names for line in name.split("\n"))
+    figure = new_figure(title, caption, 5.5 + left, 0.5 * len(names) + 0.7)
+    leave_room(figure, left)
+    axes = figure.subplots()
+    spread = evaluation["interval"].fillna(0).to_numpy()
+    places = np.arange(len(names))  # by number: two published rows may have the same name
+    bars = axes.barh(places, evaluation["accuracy"], xerr=spread, color=SERIES[0], height=0.6, ecolor=MUTED)
+    for bar, mine, accuracy, beyond in zip(bars, ours, evaluation["accuracy"], spread, strict=True):
         if not mine:
             bar.set(facecolor="white", edgecolor=MUTED, hatch="///")
-        axes.text(
-            1,
-            bar.get_y() + bar.get_height() / 2,
-            f"{accuracy:.1f} %",
-            va="center",
-            fontsize=9,
-            color="white" if mine else "black",
-            bbox=None if mine else {"color": "white", "pad": 1},
-        )
+        middle = bar.get_y() + bar.get_height() / 2
+        axes.text(accuracy + beyond + 1.5, middle, f"{accuracy:.1f} %", va="center", fontsize=9)
+    axes.set_yticks(places, names, fontsize=9, parse_math=False)
     axes.invert_yaxis()
-    axes.set_xlim(0, 100)
+    axes.set_xlim(0, 115)  # room for the numbers
+    axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("accuracy, %")
     axes.spines[["top", "right"]].set_visible(False)
-    leave_room(figure, left=2.6)
+    axes.spines["bottom"].set_bounds(0, 100)
     return figure

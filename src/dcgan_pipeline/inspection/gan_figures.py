@@ -13,10 +13,9 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
-from dcgan_pipeline.inspection.canvas import SERIES, leave_room, new_figure, show, tile
+from dcgan_pipeline.inspection.canvas import SERIES, counted, leave_room, new_figure, show, tile
+from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
-
-_WALK = 2000  # added to the seed: the walk's own random stream
 
 
 def loss_curves(history: pd.DataFrame) -> Figure:
@@ -25,22 +24,24 @@ def loss_curves(history: pd.DataFrame) -> Figure:
         "Left: D's loss falling to 0, or G's rising without end, is D winning: G learns nothing more. Right: 0.5 for "
         "both would be a D that cannot tell; a gap that stays stable is a healthy training."
     )
-    figure = new_figure(f"Training, {int(history['step'].iloc[-1]):,} steps", caption, 9, 3)
+    figure = new_figure(f"Training, {counted(int(history['step'].iloc[-1]), 'step')}", caption, 9, 3.2)
     left, right = figure.subplots(1, 2)
     for axes, names in (
         (left, {"loss_d": "D", "loss_g": "G"}),
         (right, {"d_real": "real", "d_fake": "generated"}),
     ):
         for colour, (column, name) in zip(SERIES, names.items(), strict=False):
-            axes.plot(history["step"], history[column], label=name, color=colour, linewidth=1.2)
+            known = history[history[column].notna()]  # a row has gaps where only the other network was updated
+            marker = "." if len(known) == 1 else ""  # a line of one point would not be seen
+            axes.plot(known["step"], known[column], label=name, color=colour, linewidth=1.2, marker=marker)
         axes.set_xlabel("step")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(bottom=0)
     left.set_ylabel("cross-entropy, nats")
     right.set_ylabel("D's probability of real")
     right.set_ylim(0, 1)
-    leave_room(figure)
+    leave_room(figure, top=0.2)
     figure.subplots_adjust(wspace=0.25)
     return figure
 
@@ -52,8 +53,9 @@ def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int) 
         "Left: drawn from fresh z, none picked out. Right: training images at random. Look for images that appear "
         "twice on the left (collapse), and for textures that the right does not have."
     )
-    figure = new_figure(f"Samples after {step:,} steps", caption, 10, 4.9)
-    left, right = figure.subplots(1, 2)
+    figure = new_figure(f"Samples after {counted(step, 'step')}", caption, 10, 4.95)
+    leave_room(figure, left=0.2, bottom=0, top=0.15, right=0.2)
+    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.05}, subplot_kw={"anchor": "NW"})
     show(left, tile(samples, side), "generated")
     show(right, tile(real, side), "real")
     return figure
@@ -67,7 +69,7 @@ def latent_walk(gan: Weights, points: int, steps: int, seed: int, device: torch.
     uint8 of shape (points - 1, steps, C, S, S)
         Row i goes from point i to point i + 1, both included.
     """
-    generator = torch.Generator().manual_seed(seed + _WALK)
+    generator = torch_stream(seed, "walk")
     latent = draw_latent(points, gan.settings["architecture"]["latent_dim"], gan.settings["train"]["latent"], generator)
     z = interpolate(latent, steps)  # (points - 1, steps, latent_dim)
     images = generate(load_generator(gan, device), z.flatten(0, 1))

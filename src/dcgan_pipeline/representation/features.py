@@ -17,10 +17,9 @@ from dcgan_pipeline.gan.networks import Discriminator, initialise
 from dcgan_pipeline.gan.sampling import load_discriminator
 from dcgan_pipeline.gan.settings import Architecture
 from dcgan_pipeline.progress import track
+from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.representation.settings import FeaturesSettings
 from dcgan_pipeline.weights import Weights
-
-_UNTRAINED = 1000  # added to the seed, so that the untrained D is not the one that training began with
 
 
 def discriminator_features(
@@ -82,7 +81,7 @@ def untrained_discriminator(
         The training set, for the batch-norm statistics.
     """
     network = Discriminator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
-    initialise(network, torch.Generator().manual_seed(seed + _UNTRAINED))
+    initialise(network, torch_stream(seed, "untrained discriminator"))
     network.to(device).to(memory_format=torch.channels_last)
     statistics.recompute(network, statistics_batches(images, rows, device))
     tensors = {f"discriminator.{name}": tensor.cpu() for name, tensor in network.state_dict().items()}

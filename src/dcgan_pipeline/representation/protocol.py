@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import Advance
+from dcgan_pipeline.randomness import numpy_stream
 from dcgan_pipeline.representation.settings import EvaluateSettings
 from dcgan_pipeline.representation.svm import LinearModel, fit_svm, predict
 
@@ -86,7 +87,7 @@ def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int
     InputError
         Where a class has fewer labels than asked, or there are fewer than two classes.
     """
-    rng = np.random.default_rng([seed, 5])
+    rng = numpy_stream(seed, "draws of labels")
     order = rng.permutation(len(labels))
     validation, pool = order[: settings.validation], order[settings.validation :]
     classes = np.unique(labels)

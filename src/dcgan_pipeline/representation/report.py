@@ -54,5 +54,7 @@ def measure(outcomes: dict[str, Outcome], settings: EvaluateSettings, classes: i
 
 
 def confusion_table(outcome: Outcome, classes: list[str]) -> pd.DataFrame:
-    """Name the rows (true) and columns (called) of the confusion matrix; shares of each true class."""
-    return pd.DataFrame(outcome.confusion, columns=classes).assign(true=classes).set_index("true").reset_index()
+    """Name the rows (true) and columns (called ...) of the confusion matrix; shares of each true class."""
+    table = pd.DataFrame(outcome.confusion, columns=[f"called {name}" for name in classes])
+    table.insert(0, "true", classes)  # the prefix keeps a class that is itself called "true" apart
+    return table

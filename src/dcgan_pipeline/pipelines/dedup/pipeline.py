@@ -39,5 +39,7 @@ def create_pipeline() -> Pipeline:
                 name="draw_collisions",
             ),
         ],
+        namespace="dedup",
+        prefix_datasets_with_namespace=False,
         tags="dedup",
     )

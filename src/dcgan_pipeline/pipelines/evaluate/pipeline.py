@@ -21,5 +21,7 @@ def create_pipeline() -> Pipeline:
             Node(draw_accuracies, "evaluation", "accuracies", name="draw_accuracies"),
             Node(draw_confusion, "confusion", "confusion_matrix", name="draw_confusion"),
         ],
+        namespace="evaluate",
+        prefix_datasets_with_namespace=False,
         tags="evaluate",
     )

@@ -22,5 +22,7 @@ def create_pipeline() -> Pipeline:
                 name="draw_contact_sheet",
             ),
         ],
+        namespace="faces",
+        prefix_datasets_with_namespace=False,
         tags="faces",
     )

@@ -16,5 +16,7 @@ def create_pipeline() -> Pipeline:
                 name="crop_images",
             ),
         ],
+        namespace="preprocess",
+        prefix_datasets_with_namespace=False,
         tags="preprocess",
     )

@@ -34,8 +34,8 @@ def train_dcgan(
     rows = kept_rows(duplicates)
     settings = TrainSettings.parse(train, "train")
     trained = train_gan(images, rows, settings, seed, resolve_device(device), checkpoints, log_metrics)
-    last = trained.history.dropna().iloc[-1]
-    metrics = {f"train.final_{name}": float(last[name]) for name in trained.history.columns if name != "step"}
+    last = trained.history.drop(columns="step").ffill().iloc[-1].dropna()  # the schedule may leave gaps
+    metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
     metrics |= {"train.images": float(len(rows)), "train.steps": float(trained.gan.settings["step"])}
     return trained.gan, trained.history, trained.samples, metrics
 

@@ -17,5 +17,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(draw_losses, "training_history", "loss_curves", name="draw_losses"),
         ],
+        namespace="train",
+        prefix_datasets_with_namespace=False,
         tags="train",
     )

@@ -22,19 +22,18 @@ def draw_samples(
     device: str,
 ) -> Figure:
     """Draw fresh samples beside training images."""
-    import numpy as np
-
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.sampling import sample
     from dcgan_pipeline.hashing.groups import kept_rows
     from dcgan_pipeline.inspection.gan_figures import sample_grid
     from dcgan_pipeline.inspection.settings import VisualizeSettings
+    from dcgan_pipeline.randomness import numpy_stream
 
     check_same_images(images=images, duplicates=duplicates)
     count = VisualizeSettings.parse(visualize, "visualize").grid_side ** 2
     rows = kept_rows(duplicates)
-    real = images[np.random.default_rng(seed).choice(rows, min(count, len(rows)), replace=False)]
+    real = images[numpy_stream(seed, "real images").choice(rows, min(count, len(rows)), replace=False)]
     return sample_grid(sample(gan, count, seed, resolve_device(device)), real, gan.settings["step"])
 
 

@@ -19,5 +19,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(walk_latent_space, ["gan", *settings], "latent_walk", name="walk_latent_space"),
         ],
+        namespace="visualize",
+        prefix_datasets_with_namespace=False,
         tags="visualize",
     )

@@ -1,0 +1,124 @@
+"""A whole Kedro project in a temporary folder: this repository's configuration, made tiny."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+
+# What makes every stage quick; everything else is as in conf/base.
+TINY: dict[str, Any] = {
+    "faces": {"sheet_images": 4},
+    "preprocess": {"image_size": 16},
+    "dedup": {"autoencoder": {"epochs": 1}, "gallery_groups": 3},
+    "train": {
+        "architecture": {"width": 4, "latent_dim": 8},
+        "steps": 8,
+        "batch_size": 16,
+        "log_every": 2,
+        "sample_every": 4,
+        "sample_count": 4,
+        "checkpoint_every": 4,
+    },
+    "evaluate": {
+        "labels_per_class": 2,
+        "validation": 100,
+        "selection_draws": 2,
+        "report_draws": 3,
+        "C": [0.001, 0.01],
+    },
+    "visualize": {"grid_side": 3, "walk_points": 3, "walk_steps": 4},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder, and ways to run it and to look at what it made."""
+
+    path: Path
+
+    def run(self, pipeline: str = "__default__", params: dict[str, Any] | None = None, **options: Any) -> None:
+        """Run in this process."""
+        with self.session(params) as session:
+            session.run(pipeline_names=[pipeline], **options)
+
+    @contextmanager
+    def session(self, params: dict[str, Any] | None = None) -> Iterator[Any]:
+        """Open a session, in the project's folder as a user would."""
+        from kedro.framework.session import KedroSession
+        from kedro.framework.startup import bootstrap_project
+
+        with chdir(self.path):
+            bootstrap_project(self.path)
+            with KedroSession.create(self.path, runtime_params=params) as session:
+                yield session
+
+    def load(self, name: str) -> Any:
+        """Load the latest version of a catalog entry."""
+        with self.session() as session:
+            return session.load_context().catalog.load(name)
+
+    def versions(self, name: str) -> list[str]:
+        """List the whole versions of a catalog entry, the latest first."""
+        with self.session() as session:
+            dataset = session.load_context().catalog.get(name)
+            return dataset.list_versions(full_path=False)
+
+    def mlflow_runs(self) -> list[Any]:
+        """List the runs of the project's own database, the latest first."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{self.path}/mlflow.db")
+        experiment = client.get_experiment_by_name("dcgan_pipeline")
+        return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"])
+
+    def kedro(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start the command line in a process of its own."""
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "kedro", *arguments],
+            cwd=self.path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+
+def make_project(path: Path) -> Project:
+    """Copy the configuration of the repository and make it tiny."""
+    (path / "src").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "conf", path / "conf", ignore=shutil.ignore_patterns("local"))
+    shutil.copytree(REPOSITORY / "notebooks", path / "notebooks")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(REPOSITORY / name, path)
+    (path / "conf/local").mkdir()
+    for stage, settings in TINY.items():
+        (path / f"conf/local/parameters_{stage}.yml").write_text(yaml.safe_dump({stage: settings}))
+    return Project(path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh project without results."""
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which every stage has run once; tests read it and leave it as it is."""
+    project = make_project(tmp_path_factory.mktemp("finished") / "project")
+    project.run()
+    return project

@@ -1,0 +1,168 @@
+"""The datasets that are written whole, each with data that can be told apart."""
+
+import base64
+import doctest
+import inspect
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from kedro.io import Version
+from matplotlib.figure import Figure
+from PIL import Image
+
+from dcgan_pipeline.arrays import ArrayChunks
+from dcgan_pipeline.datasets.animation import AnimationDataset
+from dcgan_pipeline.datasets.figure import FigureDataset
+from dcgan_pipeline.datasets.metrics import MetricsDataset
+from dcgan_pipeline.datasets.sharded_array import ShardedArrayDataset
+from dcgan_pipeline.datasets.table import TableDataset
+from dcgan_pipeline.datasets.weights import WeightsDataset
+from dcgan_pipeline.weights import Weights
+
+
+class BrokenAnimation:
+    def save(self, file: io.BytesIO, **options: Any) -> None:
+        file.write(b"GIF89a, and then the disk is full")
+        raise OSError("no space left")
+
+
+def broken_figure() -> Figure:
+    figure = Figure()
+    figure.suptitle(r"$\frac$")  # matplotlib parses it when it draws
+    return figure
+
+
+def broken_chunks() -> ArrayChunks:
+    def chunks():  # type: ignore[no-untyped-def]
+        yield np.zeros((3, 2))
+        raise OSError("no space left")
+
+    return ArrayChunks(chunks())
+
+
+def shared_tensors() -> Weights:
+    tensor = torch.ones(3)
+    return Weights({"a": tensor, "b": tensor}, {})  # safetensors refuses two names for one memory
+
+
+@dataclass(frozen=True)
+class Case:
+    """A class of datasets: what to save as number k, which number was loaded, and data whose save fails midway."""
+
+    kind: type
+    file: str
+    data: Callable[[int], Any]
+    number: Callable[[Any], int]
+    broken: Callable[[], Any]
+
+    @property
+    def type_name(self) -> str:
+        return f"{self.kind.__module__}.{self.kind.__name__}"
+
+    def dataset(
+        self, folder: Path | str, save_version: str | None = None, load_version: str | None = None, **options: Any
+    ) -> Any:
+        """Make the dataset in a folder, versioned."""
+        return self.kind(filepath=f"{folder}/{self.file}", version=Version(load_version, save_version), **options)
+
+    def plain(self, folder: Path | str) -> Any:
+        """Make the dataset in a folder, without versions."""
+        return self.kind(filepath=f"{folder}/{self.file}")
+
+
+CASES = {
+    "table": Case(
+        TableDataset,
+        "table.parquet",
+        lambda k: pd.DataFrame({"row": [k, k + 1]}),
+        lambda table: int(table["row"][0]),
+        lambda: pd.DataFrame({"row": ["text", b"bytes", 3]}),
+    ),
+    "metrics": Case(
+        MetricsDataset,
+        "metrics.json",
+        lambda k: {"loss": float(k)},
+        lambda metrics: int(metrics["loss"]),
+        lambda: {("no", "name"): 1.0},
+    ),
+    "figure": Case(
+        FigureDataset,
+        "figure.png",
+        lambda k: Figure(figsize=(k, 1), dpi=50),
+        lambda image: image.width // 50,
+        broken_figure,
+    ),
+    "animation": Case(
+        AnimationDataset,
+        "animation.gif",
+        lambda k: Image.new("RGB", (k, 4)),
+        lambda image: image.width,
+        BrokenAnimation,
+    ),
+    "weights": Case(
+        WeightsDataset,
+        "weights.safetensors",
+        lambda k: Weights({"t": torch.full((3,), k)}, {"k": k}),
+        lambda weights: int(weights.tensors["t"][0]),
+        shared_tensors,
+    ),
+    "array": Case(
+        ShardedArrayDataset,
+        "array",
+        lambda k: np.full((5, 2), k),
+        lambda array: int(array[4][1]),
+        broken_chunks,
+    ),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each class that is written whole, in turn."""
+    return CASES[request.param]
+
+
+@pytest.fixture
+def run_docstring(tmp_path: Path) -> Callable[[type], int]:
+    """Run the examples of a class's docstring; returns how many there were."""
+
+    def run(kind: type) -> int:
+        names = {**vars(sys.modules[kind.__module__]), "tmp_path": tmp_path}
+        runner = doctest.DocTestRunner()
+        for test in doctest.DocTestFinder(recurse=False).find(kind, kind.__name__, globs=names):
+            runner.run(test)
+        assert runner.failures == 0
+        return runner.tries
+
+    return run
+
+
+@pytest.fixture
+def opened_preview() -> Callable[[Any], Image.Image]:
+    """Decode the picture that a dataset shows Kedro-Viz."""
+
+    def opened(dataset: Any) -> Image.Image:
+        image = Image.open(io.BytesIO(base64.b64decode(dataset.preview(), validate=True)))
+        image.load()
+        return image
+
+    return opened
+
+
+@pytest.fixture
+def preview_type() -> Callable[[Any], str]:
+    """Name the kind of a dataset's preview, as Kedro-Viz finds it."""
+
+    def name(dataset: Any) -> str:
+        annotation = inspect.signature(dataset.preview).return_annotation
+        return getattr(annotation, "__name__", str(annotation))
+
+    return name

@@ -1,0 +1,94 @@
+import pickle
+
+import numpy as np
+import pytest
+from kedro.io import DataCatalog, DatasetError
+from PIL import Image
+
+from dcgan_pipeline.datasets.raw_images import RawImagesDataset
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for k in range(12):
+        path = tmp_path / "photos" / ("cat", "dog")[k % 2] / f"{k:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 30), (20 * k, 0, 0)).save(path)
+    return tmp_path / "photos"
+
+
+def test_the_images_of_a_folder_are_listed_with_their_classes(photos):
+    source = RawImagesDataset(filepath=str(photos)).load()
+    assert len(source) == 12
+    assert source.classes == ("cat", "dog")
+
+
+def test_limits_and_split_come_from_the_catalog(photos):
+    entry = {
+        "type": "dcgan_pipeline.datasets.raw_images.RawImagesDataset",
+        "filepath": str(photos),
+        "limits": {"max_pixels": 500},
+    }
+    catalog = DataCatalog.from_config(
+        {
+            "raw_images": entry,
+            **{part: {**entry, "split": {"part": part, "test_fraction": 0.25}} for part in ("train", "test")},
+        }
+    )
+    assert catalog.load("raw_images").limits.max_pixels == 500
+    train, test = catalog.load("train"), catalog.load("test")
+    assert (len(train), len(test)) == (9, 3)
+    assert sorted([*train.names, *test.names]) == list(catalog.load("raw_images").names)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limits": {"max_pixel": 5}}, r"limits\.max_pixel is not a setting; .*max_pixels"),
+        ({"limits": {"max_bytes": 0}}, r"limits\.max_bytes: input should be greater than 0, got 0"),
+        ({"split": {"part": "all"}}, r"split\.part: input should be 'train' or 'test', got 'all'"),
+        ({"split": {"part": "test", "test_fraction": 1}}, r"split\.test_fraction: input should be less than 1, got 1"),
+        ({"split": {}}, r"split\.part is required"),
+    ],
+)
+def test_a_wrong_key_or_value_in_the_catalog_is_said_in_one_line(photos, options, message):
+    with pytest.raises(DatasetError, match=message):
+        RawImagesDataset(filepath=str(photos), **options).load()
+
+
+def test_a_place_with_nothing_at_it_does_not_exist(tmp_path):
+    dataset = RawImagesDataset(filepath=str(tmp_path / "nowhere"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="there is nothing at"):
+        dataset.load()
+
+
+def test_sets_of_libraries_exist(photos):
+    assert RawImagesDataset(filepath="sklearn://digits").exists()
+    assert RawImagesDataset(filepath=str(photos)).exists()
+
+
+def test_images_are_read_only(photos):
+    with pytest.raises(DatasetError, match=r"raw images are never written; .*photos is read-only"):
+        RawImagesDataset(filepath=str(photos)).save("something")
+
+
+def test_a_dataset_is_pickled(photos):
+    assert len(pickle.loads(pickle.dumps(RawImagesDataset(filepath=str(photos)))).load()) == 12
+
+
+def test_the_preview_shows_the_first_images_in_their_places(photos, opened_preview, preview_type):
+    (photos / "cat" / "00.png").write_bytes(b"no image")
+    dataset = RawImagesDataset(filepath=str(photos))
+    source = dataset.load()
+    assert preview_type(dataset) == "ImagePreview"
+    sheet = np.asarray(opened_preview(dataset))
+    assert (sheet[:66, :66] == 255).all()  # the broken one's place stays white
+    for k in range(1, 12):
+        corner = sheet[k // 8 * 66, k % 8 * 66]
+        number = int(source.names[k][-6:-4])
+        assert corner.tolist() == [20 * number, 0, 0]
+
+
+def test_the_docstrings_example_runs(run_docstring):
+    assert run_docstring(RawImagesDataset) > 0

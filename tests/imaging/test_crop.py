@@ -1,0 +1,353 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dcgan_pipeline.arrays import ID
+from dcgan_pipeline.engine import EngineSettings
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.crop import crop_about_centre, crop_and_resize, resize_region
+from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.open_source import open_source
+from dcgan_pipeline.imaging.regions import Box, find_regions
+from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+from dcgan_pipeline.imaging.sources import SubsetSource
+
+LOCAL = EngineSettings()
+SMALL = PreprocessSettings(image_size=12)
+
+
+def noise(width, height):
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+
+
+def pixels(files):
+    return np.concatenate([np.load(file) for file in files.files])
+
+
+def made(source, work, settings=SMALL, engine=LOCAL, faces=None):
+    regions = find_regions(source, faces or FacesSettings(), LOCAL)
+    return crop_and_resize(source, regions, settings, engine, work)
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(pixels(one.images), pixels(other.images))
+    np.testing.assert_array_equal(pixels(one.thumbnails), pixels(other.thumbnails))
+    pd.testing.assert_frame_equal(one.records, other.records)
+    pd.testing.assert_frame_equal(one.rejected, other.rejected)
+
+
+@pytest.fixture
+def broken_photos(photos):
+    """The photographs, one of them no image and one cut short: only decoding it whole finds that out."""
+    (photos / "cat/1a.png").write_bytes(b"no image")
+    whole = (photos / "dog/0.png").read_bytes()
+    (photos / "dog/0a.png").write_bytes(whole[: len(whole) // 2])
+    return photos
+
+
+# ---- one region
+
+
+def test_a_centred_square_is_the_papers_min_resize_and_centre_crop():
+    image = noise(96, 48)
+    square = resize_region(image, Box(24, 0, 48, 48), 16, 3, "bicubic")
+    small = image.resize((32, 16), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(square.transpose(1, 2, 0), np.asarray(small.crop((8, 0, 24, 16))))
+
+
+@pytest.mark.parametrize("resample", ["box", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("size", [8, 20, 50])
+def test_a_whole_image_is_resized_as_pillow_does(resample, size):
+    image = noise(20, 20)
+    expected = image.resize((size, size), Image.Resampling[resample.upper()])
+    resized = resize_region(image, Box(0, 0, 20, 20), size, 3, resample)
+    assert resized.dtype == np.uint8
+    np.testing.assert_array_equal(resized.transpose(1, 2, 0), np.asarray(expected))
+
+
+@given(left=st.integers(0, 14), top=st.integers(0, 6), side=st.integers(1, 14))
+def test_a_region_that_keeps_its_size_is_cut_out_to_the_pixel(left, top, side):
+    image = noise(28, 20)
+    cut = resize_region(image, Box(left, top, side, side), side, 3, "bicubic")
+    np.testing.assert_array_equal(cut.transpose(1, 2, 0), np.asarray(image)[top : top + side, left : left + side])
+
+
+def test_a_box_filter_takes_the_mean_of_the_pixels_in_the_region():
+    image = noise(30, 20)
+    halved = resize_region(image, Box(4, 2, 16, 16), 8, 3, "box")
+    region = np.asarray(image)[2:18, 4:20].astype(float)
+    means = region.reshape(8, 2, 8, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
+    np.testing.assert_allclose(halved, means, atol=1)  # Pillow rounds across, and then down
+
+
+def test_one_channel_is_the_luma_of_three():
+    image = noise(20, 20)
+    grey = resize_region(image, Box(0, 0, 20, 20), 20, 1, "bicubic")
+    assert grey.shape == (1, 20, 20)
+    weights = [0.299, 0.587, 0.114]  # ITU-R 601-2, what Pillow's mode L is
+    np.testing.assert_allclose(grey[0], np.asarray(image) @ weights, atol=1)
+
+
+def test_a_grey_image_has_three_equal_channels_where_three_are_asked_for():
+    coloured = resize_region(noise(20, 20).convert("L"), Box(0, 0, 20, 20), 8, 3, "bicubic")
+    assert coloured.shape == (3, 8, 8)
+    np.testing.assert_array_equal(coloured[0], coloured[1])
+    np.testing.assert_array_equal(coloured[0], coloured[2])
+
+
+@given(side=st.integers(1, 300), left=st.integers(0, 50), top=st.integers(0, 50), fraction=st.floats(0.001, 1))
+def test_the_centre_of_a_box_is_as_far_from_every_side(side, left, top, fraction):
+    inner = crop_about_centre(Box(left, top, side, side), fraction)
+    assert inner.width == inner.height == max(1, round(side * fraction))
+    before, after = inner.left - left, left + side - inner.left - inner.width
+    assert 0 <= after - before <= 1
+    assert inner.top - top == before
+
+
+def test_half_of_128_pixels_about_the_centre_is_64():
+    assert crop_about_centre(Box(0, 0, 128, 128), 0.5)[:4] == (32, 32, 64, 64)
+    assert crop_about_centre(Box(5, 6, 7, 8), 1.0)[:4] == (5, 6, 7, 8)
+
+
+# ---- a whole source
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+def test_row_i_is_the_region_that_record_i_names(photos, tmp_path, channels, fraction):
+    source = open_source(str(photos))
+    settings = PreprocessSettings(image_size=12, channels=channels, crop_fraction=fraction, resample="lanczos")
+    result = made(source, tmp_path / "work", settings)
+    images, thumbnails = pixels(result.images), pixels(result.thumbnails)
+    assert images.shape == (6, channels, 12, 12)
+    assert thumbnails.shape == (6, 3, 32, 32)
+    assert images.dtype == thumbnails.dtype == np.uint8
+    assert result.records["row"].tolist() == list(range(6))
+    for record in result.records.itertuples():
+        image = decode_image(source.read(record.source_row), source.limits)
+        box = crop_about_centre(Box(record.left, record.top, record.width, record.height), fraction)
+        expected = resize_region(image, box, 12, channels, "lanczos")
+        np.testing.assert_array_equal(images[record.row], expected)
+        np.testing.assert_array_equal(thumbnails[record.row], resize_region(image, box, 32, 3, "lanczos"))
+
+
+def test_the_records_say_where_each_image_came_from(photos, tmp_path):
+    source = open_source(str(photos))
+    records = made(source, tmp_path / "work").records
+    columns = ["row", "source_row", "source", "label", "left", "top", "width", "height"]
+    assert list(records.columns) == columns
+    assert [str(records[name].dtype) for name in columns] == ["int64", "int64", "str", *["int64"] * 5]
+    assert records["source"].tolist() == list(source.names)
+    assert records["label"].tolist() == source.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_several_regions_of_one_image_are_several_rows(photos, tmp_path):
+    source = open_source(str(photos))
+    regions = find_regions(source, FacesSettings(), LOCAL)
+    corner = regions.assign(left=0, top=0, width=8, height=8)
+    both = pd.concat([regions, corner]).sort_values("source_row", kind="stable", ignore_index=True)
+    result = crop_and_resize(source, both, SMALL, LOCAL, tmp_path / "work")
+    assert result.records["source_row"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    image = decode_image(source.read(2), source.limits)
+    expected = resize_region(image, Box(0, 0, 8, 8), 12, 3, "bicubic")
+    np.testing.assert_array_equal(pixels(result.images)[5], expected)
+
+
+def test_every_region_is_a_record_or_a_rejection(broken_photos, tmp_path):
+    source = open_source(str(broken_photos))
+    faces = FacesSettings(min_side=17)
+    regions = find_regions(source, faces, LOCAL)
+    result = made(source, tmp_path / "work", faces=faces)
+    accounted = Counter(result.records["source_row"]) + Counter(result.rejected["source_row"])
+    assert accounted == Counter(regions["source_row"])
+    rejected = result.rejected
+    assert list(rejected.columns) == ["source_row", "source", "stage", "reason", "left", "top", "width", "height"]
+    assert rejected["source"].tolist() == ["cat/1a.png", "dog/0a.png", "dog/1.png"]
+    assert rejected["stage"].tolist() == ["faces", "preprocess", "faces"]
+    assert rejected["reason"][0] == "not an image"
+    assert rejected["reason"][1].startswith("cut short: ")
+    assert rejected["reason"][2] == "too small: 16 pixels, and min_side is 17"
+
+
+def test_a_broken_image_in_the_middle_leaves_the_others_as_they_are(photos, tmp_path):
+    whole = made(open_source(str(photos)), tmp_path / "one")
+    data = (photos / "cat/2.png").read_bytes()
+    (photos / "cat/2.png").write_bytes(data[: len(data) // 2])
+    broken = made(open_source(str(photos)), tmp_path / "two")
+    np.testing.assert_array_equal(pixels(broken.images), np.delete(pixels(whole.images), 2, axis=0))
+    assert broken.rejected["source"].tolist() == ["cat/2.png"]
+
+
+@pytest.mark.parametrize("images_per_shard", [1, 2, 3])
+def test_the_size_of_a_shard_changes_nothing(broken_photos, tmp_path, images_per_shard):
+    source = open_source(str(broken_photos))
+    one = made(source, tmp_path / "one")
+    settings = SMALL.model_copy(update={"images_per_shard": images_per_shard})
+    assert_same(one, made(source, tmp_path / "other", settings))
+
+
+def test_a_shard_of_which_every_image_was_rejected_is_left_out(broken_photos, tmp_path):
+    settings = SMALL.model_copy(update={"images_per_shard": 1})
+    result = made(open_source(str(broken_photos)), tmp_path / "work", settings)
+    assert [len(np.load(file)) for file in result.images.files] == [1] * 6
+    assert len(result.thumbnails.files) == 6
+
+
+def test_a_pool_of_processes_gives_the_same_images(broken_photos, tmp_path):
+    source, settings = open_source(str(broken_photos)), SMALL.model_copy(update={"images_per_shard": 2})
+    pool = made(source, tmp_path / "pool", settings, EngineSettings(name="processes", workers=2))
+    assert_same(pool, made(source, tmp_path / "local", settings))
+
+
+def test_a_folder_a_zip_and_a_tar_of_the_same_files_give_the_same_images(photos, tmp_path, make_zip, make_tar):
+    files = [(str(path.relative_to(photos)), path.read_bytes()) for path in sorted(photos.rglob("*.png"))]
+    results = [
+        made(open_source(str(path)), tmp_path / path.name[-3:]) for path in (photos, make_zip(files), make_tar(files))
+    ]
+    assert_same(results[0], results[1])
+    assert_same(results[0], results[2])
+
+
+def test_an_image_whose_name_is_no_text_is_recorded(photos, tmp_path, make_tar):
+    source = open_source(str(make_tar([("\udcff.png", (photos / "cat/0.png").read_bytes())])))
+    records = made(source, tmp_path / "work").records
+    records.to_parquet(tmp_path / "records.parquet")
+    assert pd.read_parquet(tmp_path / "records.parquet")["source"].tolist() == [r"\xff.png"]
+
+
+# ---- ids
+
+
+def test_all_results_carry_one_id_that_depends_on_images_boxes_and_settings(photos, tmp_path):
+    source = open_source(str(photos))
+    result = made(source, tmp_path / "work")
+    ids = {part.attrs[ID] for part in (result.images, result.thumbnails, result.records, result.rejected)}
+    assert len(ids) == 1
+    ids.add(made(source, tmp_path / "again").images.attrs[ID])
+    assert len(ids) == 1
+    ids.add(made(source, tmp_path / "work", SMALL.model_copy(update={"resample": "box"})).images.attrs[ID])
+    ids.add(made(source, tmp_path / "work", faces=FacesSettings(min_side=17)).images.attrs[ID])
+    (photos / "cat/0.png").write_bytes((photos / "cat/1.png").read_bytes())
+    ids.add(made(open_source(str(photos)), tmp_path / "work").images.attrs[ID])
+    assert len(ids) == 4
+
+
+# ---- going on
+
+
+def test_a_second_run_keeps_whole_shards_and_makes_the_missing_ones(broken_photos, tmp_path):
+    source, settings = open_source(str(broken_photos)), SMALL.model_copy(update={"images_per_shard": 2})
+    reference = made(source, tmp_path / "reference", settings)
+    first = made(source, tmp_path / "work", settings)
+    files = sorted(first.images.files[0].parent.iterdir())
+    for lost in ("images-00001.npy", "thumbnails-00002.npy", "records-00003.parquet"):
+        (files[0].parent / lost).unlink()
+    kept = {path: path.stat().st_mtime_ns for path in files if "00000" in path.name}
+    assert_same(made(source, tmp_path / "work", settings), reference)
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+
+
+def test_a_run_goes_on_after_its_images_were_moved_to_their_place(photos, tmp_path):
+    source = open_source(str(photos))
+    reference = made(source, tmp_path / "reference")
+    for file in made(source, tmp_path / "work").images.files:
+        file.unlink()
+    assert_same(made(source, tmp_path / "work"), reference)
+
+
+KILLED = """
+import pickle, sys
+from pathlib import Path
+from dcgan_pipeline.engine import EngineSettings
+from dcgan_pipeline.imaging.crop import crop_and_resize
+source, regions, settings = pickle.load(open(sys.argv[1], "rb"))
+crop_and_resize(source, regions, settings, EngineSettings(), Path(sys.argv[2]))
+"""
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_result(tmp_path):
+    source = SubsetSource(open_source("sklearn://digits"), np.arange(0, 1797, 6))
+    regions = find_regions(source, FacesSettings(), LOCAL)
+    settings = PreprocessSettings(image_size=12, channels=1, images_per_shard=2)
+    (tmp_path / "job.pickle").write_bytes(pickle.dumps((source, regions, settings)))
+    work = tmp_path / "work"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / "job.pickle", work], stdout=subprocess.DEVNULL)
+    while process.poll() is None and len(list(work.glob("*/records-*"))) < 5:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    whole = {path: path.stat().st_mtime_ns for path in work.glob("*/records-*")}
+    assert 5 <= len(whole) < len(source) // 2
+
+    result = crop_and_resize(source, regions, settings, LOCAL, work)
+
+    assert whole == {path: path.stat().st_mtime_ns for path in whole}
+    assert_same(result, crop_and_resize(source, regions, settings, LOCAL, tmp_path / "reference"))
+
+
+def test_work_of_other_settings_is_removed_and_files_of_others_are_not(photos, tmp_path):
+    source, work = open_source(str(photos)), tmp_path / "work"
+    old = made(source, work).images.files[0].parent
+    (work / ".gitkeep").touch()
+    new = made(source, work, SMALL.model_copy(update={"image_size": 16})).images.files[0].parent
+    assert old != new
+    assert sorted(work.iterdir()) == sorted([new, work / ".gitkeep"])
+
+
+def test_the_work_folder_is_left_without_partial_files(photos, tmp_path):
+    made(open_source(str(photos)), tmp_path / "work")
+    assert not [path for path in (tmp_path / "work").rglob("*") if path.name.startswith(".partial")]
+    assert os.listdir(tmp_path / "work")
+
+
+# ---- what is refused
+
+
+def test_regions_of_another_source_are_refused(photos, tmp_path, make_zip):
+    regions = find_regions(open_source(str(photos)), FacesSettings(), LOCAL)
+    names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.png"))
+    data = (photos / "cat/0.png").read_bytes()
+    others = {
+        "shorter": names[:3],
+        "longer": [*names, "zebra/1.png"],
+        "another name at the end": [*names[:-1], "other.png"],
+        "another name in the middle": [names[0], "other.png", *names[2:]],
+    }
+    for wrong in others.values():
+        source = open_source(str(make_zip([(name, data) for name in wrong])))
+        with pytest.raises(InputError, match=r"must be of the images of .*; run `kedro run --pipeline=faces` again"):
+            crop_and_resize(source, regions, SMALL, LOCAL, tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_source_without_a_usable_image_is_an_input_error_that_counts_the_reasons(photos, tmp_path):
+    for path in photos.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:-100])
+    source = open_source(str(photos))
+    regions = find_regions(source, FacesSettings(), LOCAL)
+    assert regions["kept"].all()
+    with pytest.raises(InputError, match=r"of the 6 regions of .* none was \(6 x cut short\); check the source"):
+        crop_and_resize(source, regions, SMALL, LOCAL, tmp_path / "work")
+
+
+def test_regions_of_which_none_is_kept_are_an_input_error(photos, tmp_path):
+    source = open_source(str(photos))
+    regions = find_regions(source, FacesSettings(), LOCAL).assign(kept=False, reason="too small: by hand")
+    with pytest.raises(InputError, match=r"none was \(6 x too small\)"):
+        crop_and_resize(source, regions, SMALL, LOCAL, tmp_path / "work")
+
+
+def test_a_shard_larger_than_2_gib_is_refused():
+    with pytest.raises(InputError, match=r"a shard must stay under 2 GiB, got 3\.0 GiB .*lower images_per_shard"):
+        PreprocessSettings.parse({"image_size": 512, "images_per_shard": 4096}, "preprocess")

@@ -1,0 +1,335 @@
+import contextlib
+import io
+import itertools
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dcgan_pipeline.imaging.decode import decode_image, image_size
+from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources import ImageError
+
+LIMITS = Limits()
+RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
+MODES = ("1", "L", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "I", "F", "LA", "PA", "I;16", "I;16B")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "TGA", "PCX", "ICO", "JPEG2000", "SGI")
+
+# What a viewer does with the stored pixels (height, width, ...), by the value of the EXIF tag (EXIF 2.32, 4.6.4).
+UPRIGHT = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: np.swapaxes(a, 0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(np.swapaxes(a, 0, 1), 2),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+def encode(image, file_format, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+def quarters():
+    """Six flat tiles that differ, so that no turn or flip of the whole is another."""
+    tiles = np.array([[[250, 10, 10], [10, 250, 10], [10, 10, 250]], [[250, 250, 10], [10, 10, 10], [250, 250, 250]]])
+    return np.kron(tiles, np.ones((16, 16, 1))).astype(np.uint8)
+
+
+def textured(file_format):
+    """Encode noise with flat parts: its data fills the file, whatever the format."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
+    return encode(Image.fromarray(pixels), file_format)
+
+
+WHOLE = {file_format: textured(file_format) for file_format in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")}
+
+
+def png_with_header(width, height, data=b""):
+    """Write a PNG that claims a size, whatever its data are."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(data)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def image_or_reason(data, limits=LIMITS):
+    """Decode; an error other than ImageError fails the test that calls."""
+    try:
+        return decode_image(data, limits)
+    except ImageError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("file_format", WHOLE)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_anywhere_is_an_image_or_an_image_error(file_format, share):
+    whole = WHOLE[file_format]
+    found = image_or_reason(whole[: int(share * len(whole))])
+    assert isinstance(found, str) or found.size == (31, 24)
+
+
+@pytest.mark.parametrize("file_format", WHOLE)
+def test_a_file_cut_in_its_middle_is_rejected(file_format):
+    whole = WHOLE[file_format]
+    with pytest.raises(ImageError, match=r"cut short|unreadable"):
+        decode_image(whole[: len(whole) // 2], LIMITS)
+
+
+@pytest.mark.parametrize("file_format", WHOLE)
+@given(place=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=8))
+def test_a_damaged_file_is_an_image_or_an_image_error(file_format, place, junk):
+    whole = WHOLE[file_format]
+    at = int(place * len(whole))
+    data = whole[:at] + junk + whole[at + len(junk) :]
+    found = image_or_reason(data)
+    assert isinstance(found, Image.Image) or "\n" not in found
+    with contextlib.suppress(ImageError):
+        assert len(image_size(data, LIMITS)) == 2
+
+
+@given(data=st.binary(max_size=200))
+def test_random_bytes_are_no_image(data):
+    assert isinstance(image_or_reason(data), str)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"", "empty file"), (b"just a few words\n", "not an image"), (b"\0" * 512, "not an image")]
+)
+def test_what_is_no_image_is_rejected_with_its_reason(data, reason):
+    for function in (decode_image, image_size):
+        with pytest.raises(ImageError, match=f"^{reason}$"):
+            function(data, LIMITS)
+
+
+def test_an_image_of_as_many_pixels_as_allowed_is_decoded_and_one_more_row_is_rejected():
+    limits = Limits(max_pixels=600)
+    assert decode_image(encode(Image.new("RGB", (30, 20)), "PNG"), limits).size == (30, 20)
+    for function in (decode_image, image_size):
+        with pytest.raises(ImageError, match="too many pixels: 30 x 21, and max_pixels is 600"):
+            function(encode(Image.new("RGB", (30, 21)), "PNG"), limits)
+
+
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (12_000, 12_000)])
+def test_a_tiny_file_that_claims_a_huge_image_is_rejected_before_it_is_unpacked(width, height):
+    for function in (decode_image, image_size):
+        with pytest.raises(ImageError, match="too many pixels"):
+            function(png_with_header(width, height), LIMITS)
+
+
+def test_a_header_that_claims_more_than_the_data_hold_is_rejected():
+    with pytest.raises(ImageError, match="cut short: image file is truncated"):
+        decode_image(b"P6 500 500 255\n" + bytes(3 * 500), LIMITS)
+
+
+def test_a_png_without_pixels_is_rejected():
+    assert isinstance(image_or_reason(png_with_header(0, 5)), str)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
+def test_an_animation_gives_its_first_frame(file_format):
+    frames = [Image.new("RGB", (8, 6), colour) for colour in (RED, GREEN)]
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    data = encode(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    assert decode_image(data, LIMITS).getcolors() == [(48, RED)]
+
+
+@pytest.mark.parametrize(
+    ("cmyk", "rgb"),
+    [
+        ((0, 0, 0, 0), WHITE),
+        ((0, 255, 255, 0), RED),
+        ((255, 0, 255, 0), GREEN),
+        ((0, 0, 0, 255), (0, 0, 0)),
+        ((0, 0, 0, 128), (127, 127, 127)),
+    ],
+)
+@pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
+def test_a_cmyk_image_becomes_rgb_of_the_same_colours(file_format, cmyk, rgb):
+    decoded = decode_image(encode(Image.new("CMYK", (16, 16), cmyk), file_format), LIMITS)
+    assert decoded.mode == "RGB"
+    assert np.abs(np.asarray(decoded).astype(int) - rgb).max() <= 4  # what JPEG rounds away
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "PPM"])
+def test_a_16_bit_grey_image_is_scaled_to_8_bits_and_not_clipped(file_format):
+    stored = np.linspace(0, 65535, 256 * 4).round().astype(np.uint16).reshape(32, 32)
+    decoded = decode_image(encode(Image.fromarray(stored), file_format), LIMITS)
+    assert decoded.mode == "L"
+    np.testing.assert_array_equal(np.asarray(decoded), np.round(stored / 257))
+
+
+def test_every_8_bit_grey_survives_the_way_through_16_bits():
+    greys = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    decoded = decode_image(encode(Image.fromarray(greys * 257), "PNG"), LIMITS)
+    np.testing.assert_array_equal(np.asarray(decoded), greys)
+
+
+@pytest.mark.parametrize(("maximum", "kind"), [(65535, ">u2"), (1023, ">u2"), (255, "u1")])
+def test_a_pgm_of_any_depth_spans_black_to_white(maximum, kind):
+    values = np.array([[0, maximum // 2, maximum]])
+    data = f"P5 3 1 {maximum}\n".encode() + values.astype(kind).tobytes()
+    decoded = decode_image(data, LIMITS)
+    assert decoded.mode == "L"
+    np.testing.assert_allclose(np.asarray(decoded), values * 255 / maximum, atol=1)
+
+
+def test_a_16_bit_colour_ppm_is_scaled():
+    values = np.array([[[0, 32768, 65535]]], ">u2")
+    decoded = decode_image(b"P6 1 1 65535\n" + values.tobytes(), LIMITS)
+    np.testing.assert_allclose(np.asarray(decoded), [[[0, 127.5, 255]]], atol=1)
+
+
+def test_32_bit_floats_are_rejected():
+    data = encode(Image.fromarray(np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)), "TIFF")
+    with pytest.raises(ImageError, match="unknown range: 32-bit floats"):
+        decode_image(data, LIMITS)
+
+
+@pytest.mark.parametrize("value", [-1, 65536])
+def test_integers_beyond_16_bits_are_rejected(value):
+    data = encode(Image.fromarray(np.full((4, 4), value, np.int32)), "TIFF")
+    with pytest.raises(ImageError, match="unknown range: 32-bit integers"):
+        decode_image(data, LIMITS)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "GIF", "TIFF", "BMP"])
+def test_a_palette_gives_its_colours(file_format):
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, *GREEN])
+    image.putdata([0, 1])
+    decoded = decode_image(encode(image, file_format), LIMITS)
+    np.testing.assert_array_equal(np.asarray(decoded.convert("RGB")), [[RED, GREEN]])
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "GIF"])
+def test_the_transparent_colour_of_a_palette_becomes_white(file_format):
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, *GREEN])
+    image.putdata([0, 1])
+    decoded = decode_image(encode(image, file_format, transparency=1), LIMITS)
+    np.testing.assert_array_equal(np.asarray(decoded), [[RED, WHITE]])
+
+
+def test_a_palette_with_half_transparent_colours_is_laid_on_white():
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, *GREEN])
+    image.putdata([0, 1])
+    decoded = decode_image(encode(image, "PNG", transparency=bytes([128, 255])), LIMITS)
+    np.testing.assert_allclose(np.asarray(decoded), [[(255, 127, 127), GREEN]], atol=1)
+
+
+@given(colour=st.tuples(*[st.integers(0, 255)] * 4))
+def test_transparency_is_laid_on_white(colour):
+    decoded = decode_image(encode(Image.new("RGBA", (1, 1), colour), "PNG"), LIMITS)
+    alpha = colour[3] / 255
+    expected = [alpha * channel + (1 - alpha) * 255 for channel in colour[:3]]
+    np.testing.assert_allclose(decoded.getpixel((0, 0)), expected, atol=1)
+
+
+@given(grey=st.integers(0, 255), opacity=st.integers(0, 255))
+def test_grey_with_transparency_is_laid_on_white_and_stays_grey(grey, opacity):
+    decoded = decode_image(encode(Image.new("LA", (1, 1), (grey, opacity)), "PNG"), LIMITS)
+    assert decoded.mode == "L"
+    expected = opacity / 255 * grey + (1 - opacity / 255) * 255
+    assert decoded.getpixel((0, 0)) == pytest.approx(expected, abs=1.5)
+
+
+def test_one_bit_becomes_black_and_white():
+    bits = np.array([[True, False, True]])
+    decoded = decode_image(encode(Image.fromarray(bits), "PNG"), LIMITS)
+    assert decoded.mode == "L"
+    np.testing.assert_array_equal(np.asarray(decoded), bits * 255)
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize(
+    ("file_format", "mode"),
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGB"),
+        ("PNG", "RGBA"),
+        ("PNG", "LA"),
+        ("PNG", "P"),
+        ("PNG", "1"),
+        ("PNG", "I;16"),
+        ("TIFF", "RGB"),
+        ("TIFF", "RGBA"),
+        ("TIFF", "I;16"),
+        ("WEBP", "RGB"),
+        ("WEBP", "RGBA"),
+    ],
+)
+def test_an_image_of_any_exif_orientation_comes_out_upright(file_format, mode, orientation):
+    stored = Image.fromarray(quarters()).convert("L" if mode == "I;16" else mode)
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    file = Image.fromarray(np.asarray(stored).astype(np.uint16) * 257) if mode == "I;16" else stored
+    data = encode(file, file_format, exif=exif(orientation), **options)
+    grey = mode in ("L", "LA", "1", "I;16")
+    expected = UPRIGHT[orientation](np.asarray(stored.convert("L" if grey else "RGB")).astype(int))
+
+    decoded = decode_image(data, LIMITS)
+
+    assert decoded.mode == ("L" if grey else "RGB")
+    assert image_size(data, LIMITS) == decoded.size == (expected.shape[1], expected.shape[0])
+    loss = np.abs(np.asarray(decoded).astype(int) - expected)[4:-4, 4:-4]
+    assert np.median(loss) <= 8  # JPEG's; a wrong turn is off by hundreds in whole tiles
+    assert np.mean(loss > 60) < 0.05
+
+
+def test_an_orientation_that_does_not_exist_leaves_the_image_as_it_is():
+    data = encode(Image.fromarray(quarters()), "PNG", exif=exif(99))
+    np.testing.assert_array_equal(np.asarray(decode_image(data, LIMITS)), quarters())
+    assert image_size(data, LIMITS) == (48, 32)
+
+
+def test_broken_exif_leaves_the_image_as_it_is():
+    data = encode(Image.fromarray(quarters()), "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    np.testing.assert_array_equal(np.asarray(decode_image(data, LIMITS)), quarters())
+    assert image_size(data, LIMITS) == (48, 32)
+
+
+def savable():
+    """List what Pillow can write, as (mode, format, file)."""
+    for mode, file_format in itertools.product(MODES, FORMATS):
+        try:
+            yield pytest.param(encode(Image.new(mode, (20, 12)), file_format), id=f"{mode}-{file_format}")
+        except (OSError, ValueError, KeyError):  # Pillow writes no such file
+            continue
+
+
+@pytest.mark.parametrize("data", list(savable()))
+def test_every_mode_that_can_be_saved_is_8_bit_grey_or_colour_or_rejected(data):
+    found = image_or_reason(data)
+    if Image.open(io.BytesIO(data)).mode == "F":
+        assert found == "pixels of an unknown range: 32-bit floats"
+    else:
+        assert found.mode in ("L", "RGB")
+        assert found.size == image_size(data, LIMITS) == (20, 12)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_pixels_are_taken_as_they_are(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    np.testing.assert_array_equal(np.asarray(decode_image(pixels, LIMITS)), pixels)
+    assert image_size(pixels, LIMITS) == (7, 5)

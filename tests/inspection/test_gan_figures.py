@@ -1,0 +1,202 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
+from dcgan_pipeline.gan.settings import Architecture, TrainSettings
+from dcgan_pipeline.gan.trainer import Trainer
+from dcgan_pipeline.inspection.canvas import tile
+from dcgan_pipeline.inspection.gan_figures import (
+    interpolate,
+    latent_walk,
+    loss_curves,
+    sample_grid,
+    training_animation,
+    walk_figure,
+)
+
+CPU = torch.device("cpu")
+
+
+def images(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def gan():
+    architecture = Architecture(image_size=16, channels=3, latent_dim=6, width=3, kernel=3)
+    trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2), 0, CPU)
+    with torch.no_grad():
+        for conv in trainer.generator.convs:
+            conv.weight.mul_(30)  # so that images are not all grey
+    trainer.recompute_statistics([torch.rand(8, 3, 16, 16)], 4)
+    return trainer.state()
+
+
+def history(rows):
+    rng = np.random.default_rng(0)
+    columns = {name: rng.uniform(0.1, 0.9, rows) for name in ("loss_d", "loss_g", "d_real", "d_fake")}
+    return pd.DataFrame({"step": np.arange(1, rows + 1) * 25, **columns})
+
+
+def drawn(figure):
+    """Every curve by its name, as (x, y)."""
+    return {line.get_label(): line.get_data() for axes in figure.axes for line in axes.get_lines()}
+
+
+def test_curves_are_the_columns_of_the_history(rendered):
+    table = history(40)
+    figure = loss_curves(table)
+    rendered(figure)
+    assert figure.texts[0].get_text() == "Training, 1,000 steps"
+    for name, column in {"D": "loss_d", "G": "loss_g", "real": "d_real", "generated": "d_fake"}.items():
+        x, y = drawn(figure)[name]
+        np.testing.assert_array_equal(x, table["step"])
+        np.testing.assert_array_equal(y, table[column])
+
+
+def test_gaps_of_a_history_are_bridged(rendered):
+    table = history(10)
+    table.loc[::2, ["loss_d", "d_real", "d_fake"]] = np.nan
+    table.loc[1::2, "loss_g"] = np.nan
+    figure = loss_curves(table)
+    rendered(figure)
+    assert [len(drawn(figure)[name][0]) for name in ("D", "G", "real", "generated")] == [5, 5, 5, 5]
+
+
+def test_a_history_of_one_row_is_still_seen(rendered):
+    pixels = rendered(loss_curves(history(1)))
+    empty = rendered(loss_curves(history(1).assign(loss_d=np.nan, loss_g=np.nan, d_real=np.nan, d_fake=np.nan)))
+    assert (pixels != empty).any()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 1e3])
+def test_losses_of_any_size_fit(rendered, scale):
+    table = history(200)
+    table[["loss_d", "loss_g"]] *= scale
+    table["step"] *= 1000
+    rendered(loss_curves(table))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("count", [1, 4, 100])
+def test_a_sample_grid_is_a_square_of_generated_images_beside_real_ones(rendered, channels, count):
+    generated, real = images(count, channels, 8, 8), 255 - images(count, channels, 8, 8)
+    figure = sample_grid(generated, real, 1234)
+    rendered(figure)
+    side = int(count**0.5)
+    left, right = figure.axes
+    np.testing.assert_array_equal(left.get_images()[0].get_array(), tile(generated, side))
+    np.testing.assert_array_equal(right.get_images()[0].get_array(), tile(real, side))
+    assert figure.texts[0].get_text() == "Samples after 1,234 steps"
+
+
+def test_a_sample_grid_with_fewer_real_images_keeps_their_size_and_starts_at_the_top(rendered):
+    figure = sample_grid(images(100, 1, 8, 8), images(13, 1, 8, 8), 1)
+    rendered(figure)
+    left, right = (axes.get_window_extent() for axes in figure.axes)
+    assert left.width == pytest.approx(right.width)
+    assert left.y1 == pytest.approx(right.y1)
+
+
+def test_lines_between_points_have_their_ends_and_middle():
+    points = torch.tensor([[0.0, 0.0], [2.0, 4.0], [-2.0, 4.0]])
+    expected = [[[0, 0], [1, 2], [2, 4]], [[2, 4], [0, 4], [-2, 4]]]
+    torch.testing.assert_close(interpolate(points, 3), torch.tensor(expected).float())
+
+
+def test_points_of_a_line_are_evenly_spaced():
+    points = torch.rand(4, 5, generator=torch.Generator().manual_seed(0))
+    lines = interpolate(points, 11)
+    assert lines.shape == (3, 11, 5)
+    steps = lines.diff(dim=1)
+    torch.testing.assert_close(steps, ((points[1:] - points[:-1]) / 10)[:, None].expand_as(steps), atol=1e-6, rtol=0)
+    assert torch.equal(lines[:, 0], points[:-1])
+    assert torch.equal(lines[:, -1], points[1:])
+
+
+def test_two_steps_are_the_points_alone():
+    points = torch.rand(3, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(interpolate(points, 2), torch.stack([points[:-1], points[1:]], dim=1))
+
+
+def test_a_walk_goes_on_where_the_row_before_ended(gan):
+    walk = latent_walk(gan, points=5, steps=4, seed=0, device=CPU)
+    assert walk.shape == (4, 4, 3, 16, 16)
+    assert walk.dtype == np.uint8
+    np.testing.assert_array_equal(walk[:-1, -1], walk[1:, 0])
+    assert not np.array_equal(walk[0, 0], walk[0, -1])
+
+
+def test_a_walk_is_decided_by_its_seed_and_is_apart_from_the_samples(gan):
+    one, same, other = (latent_walk(gan, 3, 2, seed, CPU) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    sampled = generate(load_generator(gan, CPU), draw_latent(1, 6, "uniform", torch.Generator().manual_seed(0)))
+    assert not np.array_equal(one[0, 0], sampled[0])
+
+
+@pytest.mark.parametrize("shape", [(8, 10, 3, 16, 16), (1, 2, 1, 8, 8), (2, 30, 1, 8, 8), (1, 10, 3, 8, 8)])
+def test_a_walk_is_drawn_a_row_a_line(rendered, shape):
+    walk = images(*shape)
+    figure = walk_figure(walk)
+    rendered(figure)
+    pixels = figure.axes[0].get_images()[0].get_array()
+    np.testing.assert_array_equal(pixels, tile(walk.reshape(-1, *shape[2:]), shape[1]))
+    assert f"{shape[0] + 1} points in all" in figure.texts[1].get_text().replace("\n", " ")
+
+
+def reopened(animation):
+    file = io.BytesIO()
+    animation.save(file, "GIF")
+    image = Image.open(file)
+    frames = []
+    for k in range(image.n_frames):
+        image.seek(k)
+        frames.append((image.info["duration"], image.convert("RGB")))
+    return image, frames
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_animation_has_a_frame_a_time_and_rests_on_the_last(channels):
+    image, frames = reopened(training_animation(images(4, 9, channels, 8, 8), [0, 100, 200, 250], 0.3))
+    assert [duration for duration, _ in frames] == [300, 300, 300, 1500]  # milliseconds; the last one five times
+    assert image.info["loop"] == 0  # for ever
+
+
+def test_frames_that_do_not_change_are_all_kept():
+    samples = np.repeat(images(1, 4, 1, 8, 8), 3, axis=0)
+    _, frames = reopened(training_animation(samples, [0, 10, 20], 0.2))
+    assert len(frames) == 3
+
+
+def test_an_animation_of_one_time_is_a_picture():
+    image, _ = reopened(training_animation(images(1, 4, 1, 8, 8), [0], 0.2))
+    assert image.n_frames == 1
+
+
+@pytest.mark.parametrize(("count", "side"), [(2, 1), (4, 2), (8, 2), (64, 8)])
+def test_a_frame_is_the_largest_square_of_samples_enlarged_by_whole_pixels(count, side):
+    samples = images(2, count, 1, 8, 8)
+    first, _ = training_animation(samples, [0, 5], 0.2).frames
+    sheet = tile(samples[0, : side * side], side)
+    scale = first.width // sheet.shape[1]
+    assert first.width == scale * sheet.shape[1]
+    assert 240 <= first.width <= 720
+    np.testing.assert_array_equal(np.asarray(first)[: first.width : scale, ::scale], sheet)
+
+
+def test_large_samples_are_not_made_larger():
+    first, *_ = training_animation(images(1, 4, 3, 400, 400), [0], 0.2).frames
+    assert first.width == 801
+
+
+def test_a_frame_says_its_step():
+    one, two = training_animation(np.repeat(images(1, 4, 1, 8, 8), 2, axis=0), [0, 12345], 0.2).frames
+    (left, top, _, _) = Image.fromarray((np.asarray(one) != np.asarray(two)).any(2)).getbbox()
+    assert top >= one.width  # below the square of samples
+    assert left > 0

@@ -1,0 +1,120 @@
+"""The main job, end to end: every stage on the embedded digits, tiny."""
+
+import json
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+VERSIONED = [
+    *("regions", "regions_sheet", "faces_metrics"),
+    *("images", "thumbnails", "records", "rejected", "preprocess_metrics"),
+    *("hash_encoder", "hash_encoder_history", "hash_codes", "duplicates"),
+    *("dedup_report", "dedup_metrics", "collisions"),
+    *("gan", "training_history", "training_samples", "train_metrics", "loss_curves"),
+    *("untrained_discriminator", "labelled_images_train", "labels_test", "features_trained_train"),
+    *("evaluation", "confusion", "evaluate_metrics", "accuracies", "confusion_matrix"),
+    *("sample_grid", "training_animation", "latent_walk"),
+]
+FIGURES = [
+    *("regions_sheet", "collisions", "loss_curves", "accuracies", "confusion_matrix", "sample_grid", "latent_walk"),
+    "training_animation",
+]
+
+
+def test_every_output_is_one_version_of_one_run(finished):
+    versions = {name: finished.versions(name) for name in VERSIONED}
+    assert all(len(found) == 1 for found in versions.values()), versions
+    assert len({found[0] for found in versions.values()}) == 1
+
+
+def test_nothing_partial_is_left(finished):
+    assert not list((finished.path / "data").rglob(".partial-*"))
+
+
+def test_rows_are_the_same_images_in_every_entry(finished):
+    images, thumbnails, codes = (finished.load(name) for name in ("images", "thumbnails", "hash_codes"))
+    records, duplicates = finished.load("records"), finished.load("duplicates")
+    assert images.shape == (1797, 1, 16, 16)
+    assert thumbnails.shape == (1797, 3, 32, 32)
+    assert codes.shape == (1797, 16)
+    assert records["row"].tolist() == duplicates["row"].tolist() == list(range(1797))
+    ids = {data.attrs["images_id"] for data in (images, thumbnails, codes, records, duplicates)}
+    assert len(ids) == 1
+
+
+def test_an_image_is_its_source_resized(finished):
+    from sklearn.datasets import load_digits
+
+    images = finished.load("images")
+    for row in (0, 1000, 1796):
+        digit = np.round(load_digits().images[row] * (255 / 16)).astype(np.uint8)
+        expected = Image.fromarray(digit).resize((16, 16), Image.Resampling.BICUBIC)
+        np.testing.assert_array_equal(images[row][0], np.asarray(expected))
+
+
+def test_features_of_train_and_test_have_their_labels(finished):
+    for part, share in (("train", 0.7), ("test", 0.3)):
+        features, labels = finished.load(f"features_trained_{part}"), finished.load(f"labels_{part}")
+        assert features.shape == (len(labels), (4 + 8) * 16)
+        assert len(labels) == pytest.approx(1797 * share, abs=1)
+    train, test = (set(finished.load(f"labels_{part}")["source"]) for part in ("train", "test"))
+    assert not train & test
+    assert len(train | test) == 1797
+
+
+def test_the_table_compares_on_the_same_draws(finished):
+    table = finished.load("evaluation").set_index("features")
+    assert list(table.index) == ["trained discriminator", "untrained discriminator", "raw pixels"]
+    assert table.loc["trained discriminator", "gain"] == 0
+    pixels = table.loc["raw pixels"]
+    assert pixels["gain"] == pytest.approx(table.loc["trained discriminator", "accuracy"] - pixels["accuracy"])
+    assert table["labels"].tolist() == [20, 20, 20]
+
+
+def test_figures_are_pictures_of_a_sensible_size(finished):
+    for name in FIGURES:
+        picture = finished.load(name)
+        assert picture.width >= 100, name
+        assert picture.height >= 50, name
+    assert finished.load("training_animation").n_frames == 3  # steps 0, 4 and 8
+
+
+def test_the_run_is_finished_in_mlflow_with_settings_metrics_and_figures(finished):
+    (run,) = finished.mlflow_runs()
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "all stages"
+    assert run.data.params["train.architecture.width"] == "4"
+    assert run.data.params["evaluate.labels_per_class"] == "2"
+    for name in ("faces", "preprocess", "dedup", "train", "evaluate"):
+        metrics = finished.load(f"{name}_metrics")
+        assert {key: run.data.metrics[key] for key in metrics} == pytest.approx(metrics)
+    client = MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
+    attached = {item.path.split("/")[-1].split(".")[0] for item in client.list_artifacts(run.info.run_id, "figures")}
+    assert attached == set(FIGURES)
+
+
+def test_losses_are_curves_in_mlflow(finished):
+    (run,) = finished.mlflow_runs()
+    client = MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
+    for name in ("loss_d", "loss_g", "d_real", "d_fake"):
+        curve = client.get_metric_history(run.info.run_id, f"train.{name}")
+        history = finished.load("training_history")
+        assert [point.step for point in curve] == history["step"].tolist() == [2, 4, 6, 8]
+        np.testing.assert_allclose([point.value for point in curve], history[name])
+
+
+def test_the_run_is_tagged_with_every_version_read_and_written(finished):
+    (run,) = finished.mlflow_runs()
+    (version,) = finished.versions("gan")
+    tags = run.data.tags
+    assert {tags[f"save.{name}"] for name in VERSIONED} == {version}
+    assert tags["load.gan"] == tags["load.images"] == tags["load.duplicates"] == version
+    assert tags["load.raw_images"] == "sklearn://digits"
+
+
+def test_metrics_are_flat_json(finished):
+    (version,) = finished.versions("train_metrics")
+    path = finished.path / f"data/08_reporting/train_metrics.json/{version}/train_metrics.json"
+    assert all(isinstance(value, float) for value in json.loads(path.read_text()).values())

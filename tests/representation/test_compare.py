@@ -1,0 +1,83 @@
+import logging
+
+import numpy as np
+import pytest
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.representation.compare import compare_features
+from dcgan_pipeline.representation.settings import EvaluateSettings
+
+NAMES = ["cat", "dog", "emu"]
+SETTINGS = EvaluateSettings(labels_per_class=5, validation=40, selection_draws=3, report_draws=4, C=(1e-3, 1e-2, 0.1))
+
+
+@pytest.fixture
+def sets(blobs):
+    return blobs(200, 3, apart=1.5), blobs(90, 3, apart=1.5, seed=1)
+
+
+@pytest.fixture
+def compare(stored, labelled, sets):
+    (X, y), (test, y_test) = sets
+
+    def run(kinds=None, names=(NAMES, NAMES), ids=("i", "i"), settings=SETTINGS, labels=(y, y_test)):
+        arrays = kinds or {"ours": (X, test)}
+        opened = {name: (stored(a, images_id="i"), stored(b, images_id="i")) for name, (a, b) in arrays.items()}
+        tables = [labelled(*part) for part in zip(labels, names, ids, strict=True)]
+        return compare_features(opened, *tables, settings, seed=0)
+
+    return run
+
+
+def test_every_kind_is_judged_on_the_same_draws(compare, sets):
+    (X, _), (test, _) = sets
+    noise = np.random.default_rng(0).normal(size=X.shape).astype(np.float32)
+    outcomes, classes = compare({"ours": (X, test), "noise": (noise, test), "ours again": (X, test)})
+    assert list(outcomes) == ["ours", "noise", "ours again"]
+    assert classes == NAMES
+    np.testing.assert_array_equal(outcomes["ours"].accuracies, outcomes["ours again"].accuracies)
+    assert outcomes["ours"].mean > outcomes["noise"].mean
+
+
+def test_bytes_are_judged_as_pixels_between_minus_one_and_one(compare, sets):
+    rng = np.random.default_rng(0)
+    (_, y), (_, y_test) = sets
+    images = [
+        (rng.integers(0, 256, (len(k), 3, 4, 4)) // 2 + 50 * k[:, None, None, None]).clip(0, 255) for k in (y, y_test)
+    ]
+    pixels = tuple(x.astype(np.uint8) for x in images)
+    scaled = tuple((x.reshape(len(x), -1).astype(np.float32) / 127.5 - 1).astype(np.float32) for x in pixels)
+    outcomes, _ = compare({"raw pixels": pixels, "scaled": scaled})
+    assert outcomes["raw pixels"].dimensions == 48
+    assert outcomes["raw pixels"].validation == outcomes["scaled"].validation
+    np.testing.assert_array_equal(outcomes["raw pixels"].accuracies, outcomes["scaled"].accuracies)
+
+
+def test_classes_are_joined_by_name_and_not_by_number(compare, sets):
+    (_, y), (_, y_test) = sets
+    expected, _ = compare()
+    # The test set counts its classes in another order; the names say the same.
+    renumbered, classes = compare(names=(NAMES, NAMES[::-1]), labels=(y, 2 - y_test))
+    assert classes == NAMES
+    np.testing.assert_array_equal(renumbered["ours"].accuracies, expected["ours"].accuracies)
+
+
+@pytest.mark.parametrize("ids", [("other", "i"), ("i", "other")])
+def test_labels_of_other_images_are_refused(compare, ids):
+    which = "train" if ids[0] == "other" else "test"
+    message = rf"ours \({which}\) and labels_{which} must come from the same preprocessing run"
+    with pytest.raises(InputError, match=message) as refusal:
+        compare(ids=ids)
+    assert "\n" not in str(refusal.value)
+
+
+def test_sets_of_different_classes_are_refused_and_the_difference_is_named(compare):
+    with pytest.raises(InputError, match=r"only in train: \['emu'\]; only in test: \['fox'\]"):
+        compare(names=(NAMES, ["cat", "dog", "fox"]))
+
+
+def test_a_best_candidate_at_the_edge_is_warned_of(compare, sets, caplog):
+    with caplog.at_level(logging.WARNING):
+        outcomes, _ = compare(settings=SETTINGS.model_copy(update={"C": (1e-9, 1e-8)}))
+    assert outcomes["ours"].at_edge
+    assert any("edge of evaluate.C" in message and "ours" in message for message in caplog.messages)

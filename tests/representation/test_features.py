@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+import torch
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.networks import Discriminator, initialise
+from dcgan_pipeline.gan.settings import Architecture, presets
+from dcgan_pipeline.representation.features import discriminator_features, untrained_discriminator
+from dcgan_pipeline.representation.settings import FeaturesSettings
+from dcgan_pipeline.weights import Weights
+
+CPU = torch.device("cpu")
+TINY = {"image_size": 16, "channels": 1, "latent_dim": 5, "width": 2, "kernel": 3}
+
+
+def checkpoint(architecture, step=7):
+    """A discriminator whose every number, statistics too, is drawn: nothing is left at 0 or 1."""
+    generator = torch.Generator().manual_seed(0)
+    network = Discriminator(Architecture(**architecture))
+    initialise(network, generator)
+    with torch.no_grad():
+        for conv in network.convs:
+            conv.weight.mul_(10)
+        for norm in network.norms:
+            norm.bias.normal_(generator=generator)
+            norm.running_mean.normal_(generator=generator)
+            norm.running_var.uniform_(0.5, 2, generator=generator)
+    tensors = {f"discriminator.{name}": value for name, value in network.state_dict().items()}
+    return Weights(tensors, {"kind": "gan", "step": step, "architecture": network_settings(architecture)})
+
+
+def network_settings(architecture):
+    return Architecture(**architecture).model_dump(mode="json")
+
+
+def features_of(gan, images, **settings):
+    found = discriminator_features(gan, images, FeaturesSettings(**settings), CPU, "test")
+    return np.concatenate(list(found.chunks))
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (9, 1, 16, 16), dtype=np.uint8)
+
+
+def convolved(x, weight):
+    """Correlate (C, H, W) with (maps, C, 3, 3), stride 2, padding 1, one number at a time."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    side = x.shape[1] // 2
+    found = np.zeros((len(weight), side, side))
+    for m in range(len(weight)):
+        for i in range(side):
+            for j in range(side):
+                found[m, i, j] = np.sum(padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] * weight[m])
+    return found
+
+
+def pooled(maps, grid):
+    side = maps.shape[1] // grid
+    cells = [
+        [maps[:, i * side : (i + 1) * side, j * side : (j + 1) * side].max((1, 2)) for j in range(grid)]
+        for i in range(grid)
+    ]
+    return np.array(cells).transpose(2, 0, 1).ravel()  # (maps, grid, grid), flat
+
+
+def reference(gan, image, grid):
+    w = {name: value.double().numpy() for name, value in gan.part("discriminator.").items()}
+    first = convolved(image / 127.5 - 1, w["convs.0.weight"])
+    first = np.where(first > 0, first, 0.2 * first)
+    second = convolved(first, w["convs.1.weight"])
+    mean, spread, gain, shift = (
+        value[:, None, None]
+        for value in (
+            w["norms.0.running_mean"],
+            np.sqrt(w["norms.0.running_var"] + 1e-8),
+            w["norms.0.weight"],
+            w["norms.0.bias"],
+        )
+    )
+    second = (second - mean) / spread * gain + shift
+    second = np.where(second > 0, second, 0.2 * second)
+    return np.concatenate([pooled(first, grid), pooled(second, grid)])
+
+
+@pytest.mark.parametrize("grid", [4, 2, 1])
+def test_features_are_the_pooled_activations_of_every_convolution(stored, pixels, grid):
+    gan = checkpoint(TINY)
+    found = features_of(gan, stored(pixels), grid=grid)
+    assert found.dtype == np.float32
+    assert found.shape == (9, (2 + 4) * grid**2)
+    expected = np.stack([reference(gan, image, grid) for image in pixels])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("preset", "length"), [("imagenet32", 28_672), ("svhn32", 7_168)])
+def test_features_of_a_preset_are_as_many_as_in_the_paper(stored, preset, length):
+    images = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32), dtype=np.uint8)
+    assert features_of(checkpoint(presets()[preset]), stored(images)).shape == (1, length)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 100])
+def test_features_do_not_depend_on_the_batch(stored, pixels, batch):
+    gan = checkpoint(TINY)
+    # Sums of another batch size may be rounded otherwise: a few units in the last place of float32.
+    whole = features_of(gan, stored(pixels), batch_size=9)
+    np.testing.assert_allclose(features_of(gan, stored(pixels), batch_size=batch), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_features_do_not_depend_on_the_order_or_on_other_images(stored, pixels):
+    gan, order = checkpoint(TINY), np.random.default_rng(1).permutation(9)
+    whole = features_of(gan, stored(pixels))
+    np.testing.assert_allclose(features_of(gan, stored(pixels[order])), whole[order], rtol=1e-5, atol=1e-5)
+    others = np.where(np.arange(9)[:, None, None, None] == 3, pixels, 255 - pixels)
+    np.testing.assert_allclose(features_of(gan, stored(others))[3], whole[3], rtol=1e-5, atol=1e-5)
+
+
+def test_features_say_which_training_and_which_images_they_are_of(stored, pixels):
+    found = discriminator_features(
+        checkpoint(TINY), stored(pixels, images_id="i"), FeaturesSettings(batch_size=4), CPU, "test"
+    )
+    assert found.attrs == {"gan_step": 7, "images_id": "i"}
+    assert [len(chunk) for chunk in found.chunks] == [4, 4, 1]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 16, 16), (2, 1, 32, 32)])
+def test_images_of_another_shape_are_refused(stored, shape):
+    message = f"must be 1 x 16 x 16, as the discriminator takes them, got {' x '.join(map(str, shape[1:]))}"
+    with pytest.raises(InputError, match=message) as refusal:
+        features_of(checkpoint(TINY), stored(np.zeros(shape, np.uint8)))
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_untrained_baseline_has_fresh_weights_and_statistics_of_the_training_set(stored, pixels):
+    images, rows, gan = stored(pixels), np.array([0, 2, 3, 5]), checkpoint(TINY)
+    made = untrained_discriminator(gan, images, rows, 0, CPU)
+    assert made.settings == {
+        "kind": "untrained_discriminator",
+        "step": 0,
+        "architecture": network_settings(TINY),
+    }
+    w = made.part("discriminator.")
+    first = [convolved(pixels[k] / 127.5 - 1, w["convs.0.weight"].numpy()) for k in rows]
+    inner = np.stack([convolved(np.where(x > 0, x, 0.2 * x), w["convs.1.weight"].numpy()) for x in first])
+    np.testing.assert_allclose(w["norms.0.running_mean"].numpy(), inner.mean((0, 2, 3)), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(w["norms.0.running_var"].numpy(), inner.var((0, 2, 3)), rtol=1e-4, atol=1e-9)
+
+
+def test_the_untrained_baseline_is_decided_by_the_seed_and_is_not_where_training_began(stored, pixels):
+    images, rows, gan = stored(pixels), np.arange(9), checkpoint(TINY)
+    one, same, other = (untrained_discriminator(gan, images, rows, seed, CPU).tensors for seed in (0, 0, 1))
+    assert all(torch.equal(value, same[name]) for name, value in one.items())
+    began = Discriminator(Architecture(**TINY))
+    initialise(began, torch.Generator().manual_seed(0))
+    for found in (other["discriminator.convs.0.weight"], began.convs[0].weight):
+        assert not torch.equal(one["discriminator.convs.0.weight"], found)
+
+
+def test_the_untrained_baselines_features_come_by_the_same_way(stored, pixels):
+    images = stored(pixels)
+    made = untrained_discriminator(checkpoint(TINY), images, np.arange(9), 0, CPU)
+    expected = np.stack([reference(made, image, 4) for image in pixels])
+    np.testing.assert_allclose(features_of(made, images), expected, rtol=1e-3, atol=1e-4)

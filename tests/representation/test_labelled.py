@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from dcgan_pipeline.arrays import ShardedArray, write_shards
+from dcgan_pipeline.engine import EngineSettings
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.open_source import open_source
+from dcgan_pipeline.imaging.settings import PreprocessSettings
+from dcgan_pipeline.representation.labelled import prepare_labelled
+
+GREYS = {"cat/a.png": 10, "cat/b.png": 20, "dog/a.png": 200, "emu/c.png": 90, "emu/d.png": 100}
+
+
+def write(folder, greys, size=(6, 4)):
+    for name, grey in greys.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", size, grey).save(path)
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    def run(channels=1, images_per_shard=2):
+        settings = PreprocessSettings(image_size=8, channels=channels, images_per_shard=images_per_shard)
+        source = open_source(str(tmp_path / "raw"))
+        files, labels, rejected = prepare_labelled(source, settings, EngineSettings(), tmp_path / "work")
+        write_shards(files, tmp_path / "stored", 100)
+        return ShardedArray(tmp_path / "stored"), labels, rejected
+
+    return run
+
+
+def test_row_i_of_the_labels_is_image_i(tmp_path, prepare):
+    write(tmp_path / "raw", GREYS)
+    images, labels, rejected = prepare()
+    assert images.shape == (5, 1, 8, 8)
+    assert images.dtype == np.uint8
+    assert list(labels.columns) == ["row", "source", "label", "class"]
+    assert labels["row"].tolist() == [0, 1, 2, 3, 4]
+    assert labels["class"].tolist() == [source.split("/")[0] for source in labels["source"]]
+    assert labels["label"].tolist() == [["cat", "dog", "emu"].index(name) for name in labels["class"]]
+    for row, source in zip(labels["row"], labels["source"], strict=True):
+        assert (images[row] == GREYS[source]).all()
+    assert rejected.empty
+    assert list(rejected.columns) == ["source", "reason"]
+
+
+def test_the_centred_square_is_taken(tmp_path, prepare):
+    for name in ("cat/a.png", "dog/b.png"):
+        path = tmp_path / "raw" / name
+        path.parent.mkdir(parents=True)
+        wide = np.zeros((8, 24), np.uint8)
+        wide[:, 8:16] = 250
+        Image.fromarray(wide).save(path)
+    images, *_ = prepare()
+    assert (images[:] == 250).all()
+
+
+def test_colour_is_made_where_it_is_asked_for(tmp_path, prepare):
+    write(tmp_path / "raw", GREYS)
+    assert prepare(channels=3)[0].shape == (5, 3, 8, 8)
+
+
+def test_images_without_a_label_and_broken_ones_are_listed_as_rejected(tmp_path, prepare):
+    write(tmp_path / "raw", GREYS | {"loose.png": 50})
+    (tmp_path / "raw" / "dog" / "broken.png").write_bytes(b"not a picture")
+    images, labels, rejected = prepare()
+    assert len(images) == 5
+    assert set(labels["source"]) == set(GREYS)
+    reasons = dict(zip(rejected["source"], rejected["reason"], strict=True))
+    assert reasons == {"dog/broken.png": "not an image", "loose.png": "no label"}
+
+
+def test_images_and_labels_carry_the_same_id(tmp_path, prepare):
+    write(tmp_path / "raw", GREYS)
+    images, labels, _ = prepare()
+    assert labels.attrs["images_id"] == images.attrs["images_id"]
+
+
+@pytest.mark.parametrize("greys", [{"a.png": 1, "b.png": 2}, {"only/a.png": 1, "only/b.png": 2}])
+def test_a_set_without_classes_is_refused_in_one_line(tmp_path, prepare, greys):
+    write(tmp_path / "raw", greys)
+    with pytest.raises(InputError, match="needs images in two or more folders, one a class") as refusal:
+        prepare()
+    assert "\n" not in str(refusal.value)
