@@ -1,7 +1,6 @@
 """From a pile of images to a DCGAN, its features and its figures (Radford, Metz & Chintala, 2015)."""
 
 import os
-import warnings
 
 __version__ = "0.1.0"
 
@@ -12,7 +11,3 @@ for _name, _value in {
     "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
     os.environ.setdefault(_name, _value)
-
-# Said at every start by the tools about themselves; a user of this project can do nothing about them.
-for _message in ("register_new_resolver", ".*Add type hints to the `predict` method"):
-    warnings.filterwarnings("ignore", message=_message, category=UserWarning)
