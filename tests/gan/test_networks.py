@@ -150,3 +150,12 @@ def test_initial_values_depend_on_the_generator_alone(build):
     assert all(same)
     assert not any(differ)
     assert torch.equal(everything, torch.random.get_rng_state())
+
+
+def test_in_training_the_discriminator_cannot_see_the_contrast_of_a_batch():
+    """Its first layer is homogeneous and the next is normalised by its own batch: scaling a batch changes nothing."""
+    discriminator = Discriminator(Architecture(image_size=16, channels=3, width=8)).double().train()
+    initialise(discriminator, torch.Generator().manual_seed(0))
+    images = torch.rand(8, 3, 16, 16, dtype=torch.float64) * 2 - 1
+    torch.testing.assert_close(discriminator(images), discriminator(images * 0.5), rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(discriminator(images), discriminator(images + 0.5), rtol=1e-2)

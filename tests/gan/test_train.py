@@ -237,3 +237,9 @@ def test_d_learns_to_tell_white_images_from_an_untrained_generators(stored, fold
     first, last = history.iloc[0], history.iloc[-1]
     assert last["loss_d"] < first["loss_d"]
     assert last["d_real"] - last["d_fake"] > max(0.2, first["d_real"] - first["d_fake"])
+
+
+def test_a_resume_to_fewer_steps_than_were_made_is_refused(array, folder):
+    run(array, folder)
+    with pytest.raises(InputError, match=r"train\.steps must be at least the step of the checkpoint .* got 1 and"):
+        run(array, folder, resume=True, steps=1)

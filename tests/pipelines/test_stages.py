@@ -126,3 +126,15 @@ def test_inputs_of_two_preprocessing_runs_are_never_mixed(project):
     project.run("preprocess", params={"preprocess": {"image_size": 8}})  # images are new, duplicates are old
     with pytest.raises(InputError, match=r"images and duplicates must come from the same preprocessing run"):
         project.run("train")
+
+
+def test_the_authors_schedule_trains_through_the_graph(project):
+    for stage in ("faces", "preprocess", "dedup"):
+        project.run(stage)
+    project.run("train", params={"train": {"schedule": "alternate", "log_every": 1, "steps": 3}})
+    history = project.load("training_history")
+    assert history["loss_g"].notna().tolist() == [True, False, True]  # G first, then in turn
+    assert history["loss_d"].notna().tolist() == [False, True, False]
+    metrics = project.load("train_metrics")
+    assert metrics["train.final_loss_d"] == history["loss_d"][1]
+    assert metrics["train.final_loss_g"] == history["loss_g"][2]
