@@ -24,7 +24,7 @@ def start_training(project):
     """Start a training without end, and return once it is under way."""
     process = project.kedro("run", "--pipeline=train", f"--params={ENDLESS}")
     checkpoints = project.path / "data/06_models/checkpoints"
-    while not list(checkpoints.glob("step-*.safetensors")):
+    while not list(checkpoints.rglob("step-*.safetensors")):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     return process
@@ -48,7 +48,8 @@ def test_a_training_that_was_shot_goes_on_from_its_checkpoint(prepared):
     process = start_training(prepared)
     process.kill()
     process.communicate(timeout=120)
-    reached = int(next((prepared.path / "data/06_models/checkpoints").glob("*.safetensors")).stem.removeprefix("step-"))
+    (newest,) = (prepared.path / "data/06_models/checkpoints").rglob("step-*.safetensors")
+    reached = int(newest.stem.removeprefix("step-"))
     prepared.run("train", params={"train": {"resume": True, "steps": reached + 3}})
     assert prepared.load("gan").settings["step"] == reached + 3
     assert prepared.mlflow_runs()[0].info.status == "FINISHED"
@@ -65,6 +66,7 @@ def test_a_failed_run_is_failed_and_keeps_what_was_made_before(finished, project
     ("params", "message"),
     [
         ("train.batchsize=3", "train.batchsize is not a setting; the settings here are: preset, architecture"),
+        ("sorce=photos", "sorce is not a setting; the settings are: engine, faces"),
         ("train.steps=0", "train.steps: input should be greater than or equal to 1, got 0"),
         ("source=no/such/folder", "there is nothing at"),
     ],
@@ -79,9 +81,19 @@ def test_what_a_user_can_mend_is_one_line_without_a_traceback(project, params, m
     assert "Traceback" not in errors
 
 
-def test_wrong_settings_are_refused_before_a_run_is_opened(project):
-    with pytest.raises(InputError, match=r"evaluate: C must be positive"):
-        project.run(params={"evaluate": {"C": [1.0, 0.5]}})
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"evaluate": {"C": [1.0, 0.5]}}, "evaluate: C must be positive"),
+        ({"train": {"architecture": {"widht": 3}}}, "train.architecture.widht is not a setting"),
+        ({"train": {"preset": "faces"}}, "train.preset must be one of faces64"),
+        ({"train": {"preset": "faces64"}}, "the networks must fit the images"),
+        ({"device": "mps"}, "device must exist on this machine, got 'mps'"),
+    ],
+)
+def test_wrong_settings_are_refused_before_a_run_is_opened(project, params, message):
+    with pytest.raises(InputError, match=message):
+        project.run(params=params)
     assert not (project.path / "mlflow.db").exists() or not project.mlflow_runs()
     assert not list((project.path / "data").rglob("*.parquet")) if (project.path / "data").exists() else True
 

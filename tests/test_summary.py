@@ -12,14 +12,14 @@ METRICS = {
     "train.steps": 12345.0,
     "dedup.removed": 7.0,
     "faces.images": 1234567.0,
-    "preprocess.rejected": 0.0,
+    "preprocess.images_rejected": 0.0,
 }
 
 
 def test_rows_stand_in_the_order_of_the_stages_whatever_the_order_of_the_metrics():
     assert summary_rows(METRICS, {}) == [
         ("images in", "1,234,567"),
-        ("rejected", "0"),
+        ("images rejected", "0"),
         ("duplicates removed", "7"),
         ("training steps", "12,345"),
         ("final loss of G", "1.235"),

@@ -8,7 +8,7 @@ from dcgan_pipeline.errors import InputError
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` into a device.
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device.
 
     ``auto`` is the first GPU where there is one, else the CPU.
 
@@ -21,6 +21,8 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):  # codes and statistics need float64, which others lack
+            raise RuntimeError("no device of the kinds that the project supports")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

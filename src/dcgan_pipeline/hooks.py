@@ -6,6 +6,7 @@ import atexit
 import logging
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +16,11 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.datasets.written_whole import saved_bytes
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.schema import Settings
 
-log = logging.getLogger(__name__)
+# Parameters beside the stages' own; the last two are places of images, for `--params=source=...`.
+SHARED = ("seed", "device", "source", "test_source")
 
 
 class SettingsHooks:
@@ -27,14 +29,15 @@ class SettingsHooks:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Parse the settings of every stage that is about to run."""
+        from dcgan_pipeline.devices import resolve_device
         from dcgan_pipeline.engine import EngineSettings
-        from dcgan_pipeline.gan.settings import TrainSettings
+        from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
         from dcgan_pipeline.hashing.settings import DedupSettings
         from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
         from dcgan_pipeline.inspection.settings import VisualizeSettings
         from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
-        schemas: dict[str, type[Settings]] = {
+        schemas: dict[str, Any] = {
             "engine": EngineSettings,
             "faces": FacesSettings,
             "preprocess": PreprocessSettings,
@@ -44,10 +47,19 @@ class SettingsHooks:
             "evaluate": EvaluateSettings,
             "visualize": VisualizeSettings,
         }
-        for name in sorted(pipeline.inputs()):
-            stage = name.removeprefix("params:")
-            if name.startswith("params:") and stage in schemas:
-                schemas[stage].parse(catalog.load(name), stage)
+        given = catalog.load("parameters")
+        known = [*schemas, *SHARED]
+        for name in given:
+            if name not in known:
+                raise InputError(f"{name} is not a setting; the settings are: {', '.join(known)}")
+        needed = [stage for stage in schemas if f"params:{stage}" in pipeline.inputs()]
+        parsed = {stage: schemas[stage].parse(given[stage], stage) for stage in needed}
+        if "params:device" in pipeline.inputs():
+            resolve_device(given["device"])
+        if "train" in parsed and "preprocess" in parsed:  # the images are yet to be made: they will fit, or not
+            train, made = parsed["train"], parsed["preprocess"]
+            shape = (1, made.channels, made.image_size, made.image_size)
+            resolve_architecture(train.preset, train.architecture, shape)
 
 
 class TrackingHooks:
@@ -93,7 +105,7 @@ class TrackingHooks:
             mlflow.log_metrics(data)
         folder = ((getattr(dataset, "metadata", None) or {}).get("mlflow") or {}).get("artifact")
         if folder:
-            mlflow.log_artifact(str(dataset._get_load_path()), folder)  # type: ignore[union-attr]
+            log_file(dataset, folder)
 
     def _tag_version(self, how: str, name: str) -> None:
         import mlflow
@@ -106,6 +118,19 @@ class TrackingHooks:
             mlflow.set_tag(f"{how}.{name}", resolve())
         elif type(dataset).__name__ == "RawImagesDataset":  # raw images have no versions, but they have a place
             mlflow.set_tag(f"{how}.{name}", dataset._location)  # type: ignore[union-attr]
+
+
+def log_file(dataset: Any, folder: str) -> None:
+    """Attach the file that was just saved to the active run, wherever it is stored."""
+    import mlflow
+
+    path = Path(dataset._get_load_path())
+    if dataset._protocol == "file":
+        mlflow.log_artifact(str(path), folder)
+        return
+    with tempfile.TemporaryDirectory() as local:
+        (Path(local) / path.name).write_bytes(saved_bytes(dataset))
+        mlflow.log_artifact(str(Path(local) / path.name), folder)
 
 
 def run_name(run_params: dict[str, Any]) -> str:

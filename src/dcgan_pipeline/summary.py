@@ -12,7 +12,7 @@ _LINES = {
     "faces.images": ("images in", "{:,.0f}"),
     "faces.regions_kept": ("regions kept", "{:,.0f}"),
     "preprocess.images_out": ("images cut out", "{:,.0f}"),
-    "preprocess.rejected": ("rejected", "{:,.0f}"),
+    "preprocess.images_rejected": ("images rejected", "{:,.0f}"),
     "dedup.removed": ("duplicates removed", "{:,.0f}"),
     "train.images": ("training images", "{:,.0f}"),
     "train.steps": ("training steps", "{:,.0f}"),

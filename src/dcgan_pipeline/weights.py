@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -23,6 +24,18 @@ class Weights:
 
     tensors: dict[str, Tensor]
     settings: dict[str, Any]
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The settings, under the name that arrays and tables have for what is known of them."""
+        return self.settings
+
+    def digest(self) -> str:
+        """SHA-256 of all tensors and their names, in hexadecimal."""
+        digest = hashlib.sha256()
+        for name in sorted(self.tensors):
+            digest.update(name.encode() + self.tensors[name].cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors under a prefix, by the rest of their names."""

@@ -87,15 +87,25 @@ def test_the_images_left_out_of_an_epoch_change_from_epoch_to_epoch():
     assert set(seen.tolist()) == set(range(10))
 
 
-def test_statistics_see_whole_batches_of_128_in_order(stored):
+def test_statistics_see_whole_batches_of_128_in_a_random_order(stored):
     images = np.random.default_rng(0).integers(0, 256, (300, 1, 2, 2), dtype=np.uint8)
     rows = np.delete(np.arange(300), [0, 7])
-    found = list(statistics_batches(stored(images, 100), rows, CPU))
+    found = list(statistics_batches(stored(images, 100), rows, 0, CPU))
     assert [len(batch) for batch in found] == [128, 128]
-    np.testing.assert_array_equal(to_pixels(torch.cat(found)), images[rows[:256]])
+    seen = {image.tobytes() for image in to_pixels(torch.cat(found))}
+    assert len(seen) == 256  # random images: none is another's twin
+    assert seen < {image.tobytes() for image in images[rows]}
+    again = torch.cat(list(statistics_batches(stored(images, 100), rows, 0, CPU)))
+    assert torch.equal(again, torch.cat(found))
+
+
+def test_batches_of_statistics_mix_what_lies_sorted(stored):
+    images = np.repeat(np.array([0, 255], np.uint8), 256)[:, None, None, None] * np.ones((1, 1, 2, 2), np.uint8)
+    for batch in statistics_batches(stored(images), np.arange(512), 0, CPU):
+        assert abs(float(batch.mean())) < 0.5  # of 128 coins: six standard errors
 
 
 def test_statistics_of_a_small_set_see_all_of_it_at_once(stored):
     images = np.random.default_rng(0).integers(0, 256, (5, 1, 2, 2), dtype=np.uint8)
-    (batch,) = statistics_batches(stored(images), np.arange(5), CPU)
+    (batch,) = statistics_batches(stored(images), np.arange(5), 0, CPU)
     np.testing.assert_array_equal(to_pixels(batch), images)

@@ -8,7 +8,13 @@ from torch import nn
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.networks import Discriminator, Generator
-from dcgan_pipeline.gan.settings import Architecture, TrainSettings, presets, resolve_architecture
+from dcgan_pipeline.gan.settings import (
+    Architecture,
+    ArchitectureOverrides,
+    TrainSettings,
+    presets,
+    resolve_architecture,
+)
 
 
 def preset(name):
@@ -102,12 +108,12 @@ def test_faces64_has_the_published_number_of_parameters():
 
 
 def test_size_and_channels_come_from_the_images_where_nothing_else_says():
-    found = resolve_architecture(None, {"width": 8}, (10, 1, 32, 32))
+    found = resolve_architecture(None, ArchitectureOverrides(width=8), (10, 1, 32, 32))
     assert (found.image_size, found.channels, found.width) == (32, 1, 8)
 
 
 def test_overrides_win_over_the_preset():
-    found = resolve_architecture("svhn32", {"width": 8, "channels": 1}, (10, 1, 32, 32))
+    found = resolve_architecture("svhn32", ArchitectureOverrides(width=8, channels=1), (10, 1, 32, 32))
     assert (found.width, found.channels, found.kernel) == (8, 1, 5)
 
 
@@ -115,12 +121,12 @@ def test_overrides_win_over_the_preset():
 def test_networks_that_do_not_fit_the_images_are_refused(shape):
     message = f"got networks for 3 channels of 32 pixels and images of {shape[1]} channels of {shape[2]} pixels"
     with pytest.raises(InputError, match=message):
-        resolve_architecture("svhn32", {}, shape)
+        resolve_architecture("svhn32", ArchitectureOverrides(), shape)
 
 
 def test_an_unknown_preset_is_refused_and_the_known_ones_are_named():
     with pytest.raises(InputError, match=r"one of faces64, .*svhn32, or null, got 'faces'"):
-        resolve_architecture("faces", {}, (10, 3, 64, 64))
+        resolve_architecture("faces", ArchitectureOverrides(), (10, 3, 64, 64))
 
 
 @pytest.mark.parametrize(
@@ -139,8 +145,12 @@ def test_an_unknown_preset_is_refused_and_the_known_ones_are_named():
     ],
 )
 def test_impossible_networks_are_refused_in_one_line(wrong, rule):
+    def build():
+        settings = TrainSettings.parse({"steps": 1, "architecture": wrong}, "train")
+        return resolve_architecture(settings.preset, settings.architecture, (10, 3, 64, 64))
+
     with pytest.raises(InputError, match=rule) as refusal:
-        resolve_architecture(None, wrong, (10, 3, 64, 64))
+        build()
     assert "\n" not in str(refusal.value)
 
 

@@ -100,23 +100,24 @@ def test_the_losses_of_a_resumed_run_are_logged_from_where_it_goes_on(array, fol
         ({"schedule": "both"}, "train.schedule was 'alternate' and is 'both'"),
         ({"architecture": BASE["architecture"] | {"width": 4}}, "architecture.width was 3 and is 4"),
         ({"seed": 1}, "seed was 0 and is 1"),
-        ({"rows": np.arange(23)}, "training_images was 21 and is 23"),
     ],
 )
 def test_a_resume_under_changed_settings_is_refused_and_names_the_difference(array, folder, change, difference):
     run(array, folder)
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
     with pytest.raises(InputError, match=difference) as refusal:
         run(array, folder, resume=True, **change)
     assert "\n" not in str(refusal.value)
     assert ";" not in str(refusal.value).split(": ")[1].split("; change")[0]  # that difference and no other
-    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert before == {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
 
 
 def test_a_resume_with_other_images_is_refused(array, stored, pixels, folder):
     run(array, folder)
-    with pytest.raises(InputError, match="images_id was '0123456789abcdef' and is 'fedcba'"):
-        run(stored(pixels, images_id="fedcba"), folder, resume=True)
+    others = stored(pixels, images_id="fedcba")
+    for images, rows in ((others, ROWS), (array, np.arange(23)), (array, np.delete(np.arange(23), [1, 9]))):
+        with pytest.raises(InputError, match=r"train\.resume needs a checkpoint of this training set"):
+            run(images, folder, rows=rows, resume=True)
 
 
 def test_length_and_reporting_may_change_on_a_resume(array, folder):
@@ -126,30 +127,46 @@ def test_length_and_reporting_may_change_on_a_resume(array, folder):
 
 
 def test_a_resume_without_a_checkpoint_is_refused(array, folder):
-    with pytest.raises(InputError, match=r"train\.resume needs a checkpoint, and there is none"):
+    with pytest.raises(InputError, match=r"train\.resume needs a checkpoint of this training set"):
         run(array, folder, resume=True)
 
 
 def test_a_batch_larger_than_the_set_is_refused_and_leaves_checkpoints_alone(array, folder):
     run(array, folder)
-    before = {path.name for path in folder.iterdir()}
+    before = set(folder.rglob("*.safetensors"))
     with pytest.raises(InputError, match=r"train\.batch_size must be at most .*got 22 for 21 images"):
         run(array, folder, batch_size=22)
-    assert before == {path.name for path in folder.iterdir()}
+    assert before == set(folder.rglob("*.safetensors"))
 
 
 def test_networks_that_do_not_fit_leave_checkpoints_alone(array, folder):
     run(array, folder)
-    before = {path.name for path in folder.iterdir()}
+    before = set(folder.rglob("*.safetensors"))
     with pytest.raises(InputError, match="the networks must fit the images"):
         run(array, folder, preset="svhn32", architecture={})
-    assert before == {path.name for path in folder.iterdir()}
+    assert before == set(folder.rglob("*.safetensors"))
 
 
-def test_a_fresh_start_removes_the_checkpoints_of_another_run(array, folder):
+def test_a_fresh_start_replaces_the_checkpoint_of_the_same_training_set_and_no_other(array, stored, pixels, folder):
+    run(stored(pixels, images_id="fedcba"), folder, steps=5)
     run(array, folder, steps=30)
     run(array, folder)
-    assert [path.name for path in folder.iterdir()] == ["step-000000014.safetensors"]
+    assert {path.name for path in folder.rglob("*.safetensors")} == {
+        "step-000000005.safetensors",
+        "step-000000014.safetensors",
+    }
+
+
+def test_a_start_that_is_stopped_early_leaves_the_old_checkpoint(array, folder):
+    run(array, folder)
+    with pytest.raises(StoppedError):
+        run(array, folder, stop_at(3))
+    check_same(run(array, folder, resume=True), run(array, folder / "other"))
+
+
+def test_a_training_that_diverges_stops_and_says_so(array, folder):
+    with pytest.raises(InputError, match=r"losses must be finite, and by step \d+ .*lower train.learning_rate"):
+        run(array, folder, steps=300, learning_rate=1e30, schedule="both")
 
 
 def test_the_same_seed_gives_the_same_run(array, tmp_path):
@@ -162,7 +179,7 @@ def test_losses_are_logged_while_training_runs(array, folder):
     found = []
 
     def log(losses, step):
-        found.append((step, dict(losses), {int(path.stem[5:]) for path in folder.glob("*.safetensors")}))
+        found.append((step, dict(losses), {int(path.stem[5:]) for path in folder.rglob("*.safetensors")}))
 
     history = run(array, folder, log).history
     # Only the newest checkpoint is there, and at 14 it is not yet written.
@@ -174,7 +191,7 @@ def test_losses_are_logged_while_training_runs(array, folder):
 
 def test_only_the_newest_checkpoint_is_kept(array, folder):
     run(array, folder)
-    (path,) = folder.iterdir()
+    (path,) = folder.rglob("*.safetensors")
     assert path.name == "step-000000014.safetensors"
     assert Weights.load(path).settings["step"] == 14
 
@@ -213,7 +230,7 @@ def test_the_result_has_statistics_of_the_images_that_it_was_trained_on(array, f
     network = load_discriminator(gan, CPU)
     found = {name: value.clone() for name, value in network.named_buffers() if "running" in name}
     assert found
-    statistics.recompute(network, statistics_batches(array, ROWS, CPU))
+    statistics.recompute(network, statistics_batches(array, ROWS, 0, CPU))
     assert all(torch.equal(value, network.get_buffer(name)) for name, value in found.items())
 
 

@@ -138,3 +138,33 @@ def test_the_authors_schedule_trains_through_the_graph(project):
     metrics = project.load("train_metrics")
     assert metrics["train.final_loss_d"] == history["loss_d"][1]
     assert metrics["train.final_loss_g"] == history["loss_g"][2]
+
+
+def test_a_gan_of_other_images_is_never_shown_beside_these(project):
+    project.run("unsupervised")
+    for stage in ("faces", "preprocess", "dedup"):
+        project.run(stage, params={"preprocess": {"resample": "box"}})
+    with pytest.raises(InputError, match=r"gan and images and duplicates must come from the same preprocessing run"):
+        project.run("visualize")
+
+
+def test_photographs_that_changed_since_their_regions_are_refused(project, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for k in range(3):
+        (folder / f"{k}.jpg").write_bytes(photograph(k))
+    params = {"source": str(folder), "preprocess": {"channels": 3}}
+    project.run("faces", params=params)
+    (folder / "1.jpg").write_bytes(photograph(1, size=(8, 8)))
+    with pytest.raises(InputError, match=r"regions must be of the images of .* as they are now"):
+        project.run("preprocess", params=params)
+
+
+def test_a_stray_file_beside_the_classes_is_rejected_and_stops_nothing(project, pile, tmp_path):
+    source = tmp_path / "pile"
+    for name, data in {**pile, "README.txt": b"about these images"}.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(data)
+    project.run(params={"source": str(source), "preprocess": {"channels": 3}, "evaluate": {"validation": 8}})
+    rejected = project.load("labelled_rejected_train").set_index("source")
+    assert rejected.loc["README.txt", "reason"] == "no label"

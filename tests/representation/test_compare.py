@@ -81,3 +81,14 @@ def test_a_best_candidate_at_the_edge_is_warned_of(compare, sets, caplog):
         outcomes, _ = compare(settings=SETTINGS.model_copy(update={"C": (1e-9, 1e-8)}))
     assert outcomes["ours"].at_edge
     assert any("edge of evaluate.C" in message and "ours" in message for message in caplog.messages)
+
+
+def test_features_of_two_gans_are_refused(stored, labelled, sets):
+    (X, y), (test, y_test) = sets
+    ours, baseline = ("a" * 64, "b" * 64)
+    kinds = {
+        "trained": (stored(X, images_id="i", gan=ours), stored(test, images_id="i", gan=ours)),
+        "untrained": (stored(X, images_id="i", gan=baseline), stored(test, images_id="i", gan=ours)),
+    }
+    with pytest.raises(InputError, match=r"same gan, got trained \(train\) aaaaaaaa, .*untrained \(train\) bbbbbbbb"):
+        compare_features(kinds, labelled(y, NAMES, "i"), labelled(y_test, NAMES, "i"), SETTINGS, seed=0)

@@ -116,10 +116,9 @@ def test_features_do_not_depend_on_the_order_or_on_other_images(stored, pixels):
 
 
 def test_features_say_which_training_and_which_images_they_are_of(stored, pixels):
-    found = discriminator_features(
-        checkpoint(TINY), stored(pixels, images_id="i"), FeaturesSettings(batch_size=4), CPU, "test"
-    )
-    assert found.attrs == {"gan_step": 7, "images_id": "i"}
+    gan = checkpoint(TINY)
+    found = discriminator_features(gan, stored(pixels, images_id="i"), FeaturesSettings(batch_size=4), CPU, "test")
+    assert found.attrs == {"gan": gan.digest(), "images_id": "i"}
     assert [len(chunk) for chunk in found.chunks] == [4, 4, 1]
 
 
@@ -138,6 +137,7 @@ def test_the_untrained_baseline_has_fresh_weights_and_statistics_of_the_training
         "kind": "untrained_discriminator",
         "step": 0,
         "architecture": network_settings(TINY),
+        "gan": gan.digest(),
     }
     w = made.part("discriminator.")
     first = [convolved(pixels[k] / 127.5 - 1, w["convs.0.weight"].numpy()) for k in rows]

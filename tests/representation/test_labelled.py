@@ -6,7 +6,7 @@ from dcgan_pipeline.arrays import ShardedArray, write_shards
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.open_source import open_source
-from dcgan_pipeline.imaging.settings import PreprocessSettings
+from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.representation.labelled import prepare_labelled
 
 GREYS = {"cat/a.png": 10, "cat/b.png": 20, "dog/a.png": 200, "emu/c.png": 90, "emu/d.png": 100}
@@ -24,7 +24,9 @@ def prepare(tmp_path):
     def run(channels=1, images_per_shard=2):
         settings = PreprocessSettings(image_size=8, channels=channels, images_per_shard=images_per_shard)
         source = open_source(str(tmp_path / "raw"))
-        files, labels, rejected = prepare_labelled(source, settings, EngineSettings(), tmp_path / "work")
+        files, labels, rejected = prepare_labelled(
+            source, FacesSettings(), settings, EngineSettings(), tmp_path / "work"
+        )
         write_shards(files, tmp_path / "stored", 100)
         return ShardedArray(tmp_path / "stored"), labels, rejected
 

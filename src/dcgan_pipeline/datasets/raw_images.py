@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,7 +52,8 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         download_to: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._location = str(filepath)
+        # Kedro makes relative paths absolute before they get here, and takes "~/photos" for one.
+        self._location = re.sub(r"^.*?/(?=~/)", "", str(filepath))
         self._limits, self._split, self._download_to = limits or {}, split, download_to
         self.metadata = metadata
 

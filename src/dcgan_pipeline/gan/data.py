@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.gan.statistics import BATCH
-from dcgan_pipeline.randomness import numpy_stream
+from dcgan_pipeline.progress import track
+from dcgan_pipeline.randomness import derived_seed, numpy_stream
 
 
 def to_range(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -45,8 +47,15 @@ def row_batches(rows: NDArray[np.int64], size: int, seed: int, start: int) -> It
         epoch, skip = epoch + 1, 0
 
 
-def statistics_batches(images: ShardedArray, rows: NDArray[np.int64], device: torch.device) -> Iterator[Tensor]:
-    """Yield the training set once, in batches of 128 for :func:`dcgan_pipeline.gan.statistics.recompute`."""
+def statistics_batches(
+    images: ShardedArray, rows: NDArray[np.int64], seed: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Yield the training set once, in batches of 128 for :func:`dcgan_pipeline.gan.statistics.recompute`.
+
+    In a random order, as in training: piles often lie sorted by class, and batches of one class each have other means
+    and smaller variances.
+    """
     size = min(BATCH, len(rows))
-    for k in range(len(rows) // size):
-        yield to_range(images[rows[k * size : (k + 1) * size]], device)
+    batches = islice(row_batches(rows, size, derived_seed(seed, "statistics"), start=0), len(rows) // size)
+    for batch in track(batches, "batch-norm statistics of D", len(rows) // size):
+        yield to_range(images[batch], device)

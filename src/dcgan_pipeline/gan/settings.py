@@ -65,12 +65,24 @@ class Architecture(Settings):
         return layers
 
 
+class ArchitectureOverrides(Settings):
+    """Settings of :class:`Architecture` that depart from a preset; none is as in the preset, or as the images."""
+
+    image_size: int | None = None
+    channels: int | None = None
+    latent_dim: int | None = None
+    width: int | None = None
+    kernel: int | None = None
+    strides: tuple[int, ...] | None = None
+    base: int | None = None
+
+
 def presets() -> dict[str, dict[str, Any]]:
     """Return the paper's networks by name, as settings of :class:`Architecture`."""
     return json.loads(resources.files("dcgan_pipeline.gan").joinpath("presets.json").read_text())
 
 
-def resolve_architecture(preset: str | None, overrides: dict[str, Any], images: tuple[int, ...]) -> Architecture:
+def resolve_architecture(preset: str | None, overrides: ArchitectureOverrides, images: tuple[int, ...]) -> Architecture:
     """Put a preset and a user's own values together, for images of a given shape.
 
     Parameters
@@ -78,8 +90,7 @@ def resolve_architecture(preset: str | None, overrides: dict[str, Any], images: 
     preset
         A name of :func:`presets`, or none.
     overrides
-        Any settings of :class:`Architecture`; they win, and those that are none are passed over. Image size and
-        channels come from the images where neither the preset nor the overrides give them.
+        They win. Image size and channels come from the images where neither the preset nor the overrides give them.
     images
         Shape of the training images, (N, C, S, S).
 
@@ -92,7 +103,7 @@ def resolve_architecture(preset: str | None, overrides: dict[str, Any], images: 
     if preset is not None and preset not in known:
         raise InputError(f"train.preset must be one of {', '.join(known)}, or null, got {preset!r}")
     _, channels, size, _ = images
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = overrides.model_dump(exclude_none=True)
     values = {"image_size": size, "channels": channels} | (known[preset] if preset else {}) | given
     architecture = Architecture.parse(values, "train.architecture")
     if (architecture.channels, architecture.image_size) != (channels, size):
@@ -108,8 +119,8 @@ class TrainSettings(Settings):
     """``params:train``. The defaults are the paper's and its authors'."""
 
     preset: str | None = None
-    architecture: dict[str, Any] = Field(default_factory=dict)
-    """Overrides of the preset; see :class:`Architecture`."""
+    architecture: ArchitectureOverrides = ArchitectureOverrides()
+    """What departs from the preset."""
     epochs: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, ge=1)
     """Minibatches; one of epochs and steps is set."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,14 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
+from dcgan_pipeline.arrays import ID, ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_range
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
-from dcgan_pipeline.gan.statistics import BATCH
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.progress import progress_bar, track
+from dcgan_pipeline.progress import progress_bar
 from dcgan_pipeline.weights import Weights
+
+logger = logging.getLogger(__name__)
 
 LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
 Log = Callable[[dict[str, float], int], None]
@@ -73,15 +76,17 @@ def train_gan(
     rows
         Those to train on, int64: the ones that ``dedup`` kept.
     checkpoints
-        A folder for the state every ``checkpoint_every`` steps. Only the newest file is kept, and with
-        ``settings.resume`` training goes on from it; without, what the folder holds is removed.
+        A folder for the state every ``checkpoint_every`` steps, with a folder in it for each training set, so that
+        a run on other images leaves an interrupted training alone. Only the newest file is kept. With
+        ``settings.resume`` training goes on from it; without, the first checkpoint takes its place.
     log
         Called with losses and the step, while training runs.
 
     Raises
     ------
     InputError
-        Where there are too few images for a batch, or settings changed before a resume.
+        Where there are too few images for a batch, settings changed before a resume, or the losses are no longer
+        finite.
     """
     if len(rows) < settings.batch_size:
         raise InputError(
@@ -90,12 +95,12 @@ def train_gan(
         )
     architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
     trainer = Trainer(architecture, settings, seed, device)
-    identity = {"images_id": images.attrs.get("images_id"), "training_images": len(rows)}
-    record = _resume(trainer, checkpoints, identity) if settings.resume else _start(checkpoints)
-    _loop(trainer, record, images, rows, checkpoints, identity, log)
-    total = max(1, len(rows) // BATCH)
-    real = track(statistics_batches(images, rows, device), "train: batch-norm statistics", total)
-    trainer.recompute_statistics(real, LATENT_BATCHES)
+    training_set = hashlib.sha256(rows.tobytes()).hexdigest()
+    identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
+    own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
+    record = _resume(trainer, own, identity) if settings.resume else _start(own)
+    _loop(trainer, record, images, rows, own, identity, log)
+    trainer.recompute_statistics(statistics_batches(images, rows, seed, device), LATENT_BATCHES)
     samples = ArrayChunks([np.stack(record.samples)], {"steps": record.steps})
     return TrainedGan(trainer.state(**identity), pd.DataFrame(record.history, columns=_COLUMNS), samples)
 
@@ -120,7 +125,7 @@ def _loop(
             last, step = trainer.step == total, trainer.step
             note = None
             if step % settings.log_every == 0 or last:
-                row = _mean(record.since, step)
+                row = _finite(_mean(record.since, step))
                 record.since = []
                 record.history.append(row)
                 log({f"train.{name}": value for name, value in row.items() if name != "step"}, step)
@@ -143,9 +148,21 @@ def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, float]:
     return {"step": step, **means}
 
 
+def _finite(row: dict[str, float]) -> dict[str, float]:
+    """Stop a training that has diverged; its last checkpoint, if any, is from before."""
+    if not all(math.isfinite(value) for value in row.values()):
+        losses = ", ".join(f"{name} {value}" for name, value in row.items() if name != "step")
+        raise InputError(
+            f"losses must be finite, and by step {row['step']} they are not ({losses}); lower train.learning_rate"
+        )
+    return row
+
+
 def _start(checkpoints: Path) -> _Record:
-    if checkpoints.exists():
-        shutil.rmtree(checkpoints)
+    for unfinished in checkpoints.glob("step-*.safetensors"):
+        logger.warning(
+            "a checkpoint of an earlier training, %s, will be replaced; train.resume goes on from it", unfinished.name
+        )
     return _Record()
 
 
@@ -164,7 +181,9 @@ def _save(trainer: Trainer, record: _Record, checkpoints: Path, identity: dict[s
 def _resume(trainer: Trainer, checkpoints: Path, identity: dict[str, Any]) -> _Record:
     files = sorted(checkpoints.glob("step-*.safetensors"))
     if not files:
-        raise InputError(f"train.resume needs a checkpoint, and there is none in {checkpoints}; set it to false")
+        raise InputError(
+            f"train.resume needs a checkpoint of this training set, and there is none in {checkpoints}; set it to false"
+        )
     saved = Weights.load(files[-1])
     _check_unchanged(trainer.state(**identity).settings, saved.settings, files[-1])
     if (reached := saved.settings["step"]) > (asked := trainer.settings.total_steps(identity["training_images"])):
@@ -194,7 +213,7 @@ def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> N
     changed = [
         f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"
         for name in [
-            *("seed", "images_id", "training_images"),
+            *("seed", ID, "training_images"),
             *(f"architecture.{key}" for key in now["architecture"]),
             *(f"train.{key}" for key in now["train"] if key not in free),
         ]

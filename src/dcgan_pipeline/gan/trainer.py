@@ -15,6 +15,7 @@ from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
 from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
 from dcgan_pipeline.gan.sampling import draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
+from dcgan_pipeline.progress import track
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
@@ -123,7 +124,8 @@ class Trainer:
         statistics.recompute(self.discriminator, real)
         noise = torch_stream(self.seed, "statistics z")
         shape = (statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
-        z = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
+        drawn = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
+        z = track(drawn, "batch-norm statistics of G", latent_batches)
         statistics.recompute(self.generator, z)
 
     def state(self, **extra: Any) -> Weights:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.hashing.settings import AutoencoderSettings
-from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.progress import progress_bar, track
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
@@ -109,7 +109,8 @@ def _initialised(model: Autoencoder, generator: torch.Generator) -> Autoencoder:
 
 
 def _mean_image(thumbnails: ShardedArray) -> Tensor:
-    total = sum(batch.sum(axis=0, dtype=np.int64) for batch in thumbnails.batches(4096))
+    batches = track(thumbnails.batches(4096), "dedup: mean image", -(-len(thumbnails) // 4096))
+    total = sum(batch.sum(axis=0, dtype=np.int64) for batch in batches)
     return _scaled(np.asarray(total / len(thumbnails))[None])[0]
 
 

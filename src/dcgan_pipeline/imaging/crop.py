@@ -24,7 +24,7 @@ from dcgan_pipeline.arrays import ID, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.decode import decode_image
-from dcgan_pipeline.imaging.regions import Box, kept_boxes
+from dcgan_pipeline.imaging.regions import SOURCE, Box, kept_boxes
 from dcgan_pipeline.imaging.settings import PreprocessSettings
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
 from dcgan_pipeline.progress import track
@@ -117,17 +117,11 @@ def crop_about_centre(box: Box, fraction: float) -> Box:
 
 
 def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
-    """Every image has a row of its own name; a source that changed since is another source."""
-    rows = regions["source_row"].to_numpy()
-    problem = ""
-    if len(np.unique(rows)) != len(source):
-        problem = f"they are of {len(np.unique(rows))} images where it has {len(source)}"
-    for row, name in zip(rows, regions["source"], strict=True):
-        if not problem and (row >= len(source) or source.names[int(row)] != name):
-            problem = f"they name {name!r} as row {row}, which is not there"
-    if problem:
+    """A source whose files changed since is another source."""
+    if regions.attrs.get(SOURCE) != source.fingerprint():
         raise InputError(
-            f"regions must be of the images of {source.location}, and {problem}; run `kedro run --pipeline=faces` again"
+            f"regions must be of the images of {source.location} as they are now, and were made of others, or before "
+            "files changed; run `kedro run --pipeline=faces` again"
         )
 
 
@@ -163,7 +157,11 @@ def _make_shard(source: ImageSource, settings: PreprocessSettings, task: tuple[_
         if isinstance(image, ImageError):
             failed.append((values, str(image)))
             continue
-        box = crop_about_centre(Box(*(int(v) for v in values[1:])), settings.crop_fraction)
+        region = Box(*(int(v) for v in values[1:]))
+        if region.left + region.width > image.width or region.top + region.height > image.height:
+            failed.append((values, f"not as its header says: decoded to {image.width} x {image.height}"))
+            continue
+        box = crop_about_centre(region, settings.crop_fraction)
         images.append(resize_region(image, box, settings.image_size, settings.channels, settings.resample))
         thumbnails.append(resize_region(image, box, THUMBNAIL, 3, settings.resample))
         made.append(values)

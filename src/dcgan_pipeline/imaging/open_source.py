@@ -14,6 +14,7 @@ from pydantic import Field
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import (
+    NO_LABEL,
     ArraySource,
     FolderSource,
     ImageSource,
@@ -98,18 +99,20 @@ def _split_rows(source: ImageSource, split: Split) -> NDArray[np.int64]:
             f"a split needs labels, and the images of {source.location} are not in two or more folders of classes; "
             "put each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
         )
+    labelled, unlabelled = np.flatnonzero(source.labels != NO_LABEL), np.flatnonzero(source.labels == NO_LABEL)
     try:
         train, test = train_test_split(
-            np.arange(len(source)),
+            labelled,
             test_size=split.test_fraction,
             random_state=split.seed,
-            stratify=source.labels,
+            stratify=source.labels[labelled],
         )
     except ValueError as error:
         raise InputError(
             f"a split needs at least two images a class in {source.location}: {error}; add images, or remove the class"
         ) from None
-    return np.sort(train if split.part == "train" else test)
+    # What has no label is listed as rejected with the training part.
+    return np.sort(np.concatenate([train, unlabelled]) if split.part == "train" else test)
 
 
 def _digits(limits: Limits) -> ArraySource:

@@ -31,6 +31,7 @@ from dcgan_pipeline.imaging.settings import FacesSettings, HaarSettings
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
 from dcgan_pipeline.progress import track
 
+SOURCE = "source_fingerprint"  # the attribute by which regions say which images they are of
 NO_FACE = "no face found"
 
 
@@ -66,6 +67,7 @@ def find_regions(source: ImageSource, settings: FacesSettings, engine: EngineSet
     tasks = [range(start, min(start + step, len(source))) for start in range(0, len(source), step)]
     found = run_tasks(partial(_regions_of_rows, source, settings), tasks, engine)
     regions = pd.concat(track(found, "faces: regions", len(tasks)), ignore_index=True)
+    regions.attrs[SOURCE] = source.fingerprint()
     if not regions["kept"].any():
         reasons = regions["reason"].str.split(":").str[0].value_counts().head(3)
         counted = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
@@ -162,7 +164,7 @@ def _regions_of_image(source: ImageSource, row: int, settings: FacesSettings) ->
 def _why_not(box: Box, settings: FacesSettings) -> str:
     if box.width < settings.min_side:
         return f"too small: {box.width} pixels, and min_side is {settings.min_side}"
-    if box.score < settings.min_score:  # NaN, no score, is never below
+    if settings.min_score is not None and box.score < settings.min_score:  # NaN, no score, is never below
         return f"too uncertain: score {box.score:.2f}, and min_score is {settings.min_score}"
     return ""
 
@@ -190,6 +192,16 @@ def _cascade(file: str) -> Any:
         raise InputError(
             f"faces.haar.cascade must be a cascade that OpenCV can read, and {file} is none; use one of OpenCV's"
         ) from None
+
+
+def keep_best(regions: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first kept region of each image, which is the one of the best score, and say so of the others."""
+    kept = regions[regions["kept"]]
+    others = kept.index[kept.duplicated("source_row")]
+    regions = regions.copy()
+    regions.loc[others, "kept"] = False
+    regions.loc[others, "reason"] = "not the best region of its image"
+    return regions
 
 
 def kept_boxes(regions: pd.DataFrame) -> NDArray[np.int64]:

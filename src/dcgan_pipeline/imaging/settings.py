@@ -36,8 +36,8 @@ class FacesSettings(Settings):
     """none: the centred square of side min(height, width), the paper's min-resize centre crop (paper 4.3)."""
     min_side: int = Field(default=1, ge=1)
     """Pixels; a smaller region is listed, and not kept ("sufficiently high resolution", paper 4.2)."""
-    min_score: float = 0.0
-    """The cascade's level weight; a weaker detection is listed, and not kept."""
+    min_score: float | None = None
+    """The cascade's level weight; a weaker detection is listed, and not kept. None keeps them all."""
     margin: float = Field(default=0.0, ge=0)
     """Added around a face on every side, in parts of its side."""
     haar: HaarSettings = HaarSettings()

@@ -237,15 +237,19 @@ class TarSource(_Files):
     def __init__(self, location: str, limits: Limits) -> None:
         try:
             with tarfile.open(location, "r:") as archive:
-                entries = [info for info in archive if info.isfile() and not _hidden(info.name)]
+                members = archive.getmembers()
                 _check_end(location, archive.offset)
         except tarfile.ReadError as error:
             raise InputError(
                 f"a tar must be whole, and uncompressed so that it can be read in place, got {location} ({error}); "
                 "make it again, unpack its compression (gunzip, unxz), or unpack it into a folder"
             ) from None
-        super().__init__(location, limits, (info.name for info in entries))
-        self._places = np.array([(info.offset_data, info.size, info.mtime) for info in entries], dtype=np.int64)
+        # tar stores a file that it has met before as a hard link to the first
+        files = {info.name: info for info in members if info.isfile()}
+        entries = [(m.name, m if m.isfile() else files.get(m.linkname) if m.islnk() else None) for m in members]
+        found = [(name, info) for name, info in entries if info is not None and not _hidden(name)]
+        super().__init__(location, limits, (name for name, _ in found))
+        self._places = np.array([(info.offset_data, info.size, info.mtime) for _, info in found], dtype=np.int64)
 
     def read(self, row: int) -> bytes:
         """Return the file's bytes."""

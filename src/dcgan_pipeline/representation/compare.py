@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dcgan_pipeline.arrays import ShardedArray, check_same_images
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.representation.features import GAN
 from dcgan_pipeline.representation.protocol import Outcome, draw_labels, judge
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
@@ -58,6 +59,7 @@ def compare_features(
     for name, (train, test) in kinds.items():
         check_same_images(**{f"{name} (train)": train, "labels_train": labels_train})
         check_same_images(**{f"{name} (test)": test, "labels_test": labels_test})
+    _check_one_gan(kinds)
     classes = _shared_classes(labels_train, labels_test)
     y_train, y_test = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
     draws = draw_labels(y_train, settings, seed)
@@ -71,6 +73,20 @@ def compare_features(
             )
     _warn(outcomes, settings)
     return outcomes, classes
+
+
+def _check_one_gan(kinds: dict[str, tuple[ShardedArray, ShardedArray]]) -> None:
+    gans = {
+        f"{name} ({part})": array.attrs[GAN][:8]
+        for name, pair in kinds.items()
+        for part, array in zip(("train", "test"), pair, strict=True)
+        if GAN in array.attrs
+    }
+    if len(set(gans.values())) > 1:
+        found = ", ".join(f"{name} {gan}" for name, gan in gans.items())
+        raise InputError(
+            f"all features must be of the same gan, got {found}; run `kedro run --pipeline=features` again"
+        )
 
 
 def _as_features(array: ShardedArray) -> ShardedArray | _Pixels:

@@ -21,6 +21,8 @@ from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.representation.settings import FeaturesSettings
 from dcgan_pipeline.weights import Weights
 
+GAN = "gan"  # the attribute by which features say which trained GAN they are of, or are a baseline for
+
 
 def discriminator_features(
     gan: Weights, images: ShardedArray, settings: FeaturesSettings, device: torch.device, name: str
@@ -61,7 +63,7 @@ def discriminator_features(
         for batch in track(images.batches(size), f"features: {name}", -(-len(images) // size)):
             yield _pooled(network, to_range(batch, device), settings.grid)
 
-    return ArrayChunks(chunks(), {"gan_step": gan.settings["step"], **images.attrs})
+    return ArrayChunks(chunks(), {GAN: gan.settings.get(GAN) or gan.digest(), **images.attrs})
 
 
 @torch.no_grad()
@@ -83,7 +85,12 @@ def untrained_discriminator(
     network = Discriminator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
     initialise(network, torch_stream(seed, "untrained discriminator"))
     network.to(device).to(memory_format=torch.channels_last)
-    statistics.recompute(network, statistics_batches(images, rows, device))
+    statistics.recompute(network, statistics_batches(images, rows, seed, device))
     tensors = {f"discriminator.{name}": tensor.cpu() for name, tensor in network.state_dict().items()}
-    settings = {"kind": "untrained_discriminator", "step": 0, "architecture": gan.settings["architecture"]}
+    settings = {
+        "kind": "untrained_discriminator",
+        "step": 0,
+        "architecture": gan.settings["architecture"],
+        GAN: gan.digest(),
+    }
     return Weights(tensors, settings)

@@ -11,22 +11,23 @@ from dcgan_pipeline.arrays import ShardFiles
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.crop import crop_and_resize
-from dcgan_pipeline.imaging.regions import find_regions
+from dcgan_pipeline.imaging.regions import find_regions, keep_best
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
 
 
 def prepare_labelled(
-    source: ImageSource, settings: PreprocessSettings, engine: EngineSettings, work: Path
+    source: ImageSource, faces: FacesSettings, settings: PreprocessSettings, engine: EngineSettings, work: Path
 ) -> tuple[ShardFiles, pd.DataFrame, pd.DataFrame]:
-    """Crop the centred square of every labelled image and resize it.
+    """Cut the best region out of every labelled image and resize it.
 
     Parameters
     ----------
     source
         Images with labels; those without one are left out and listed as rejected.
-    settings
-        ``params:preprocess``, as for the training images.
+    faces, settings
+        ``params:faces`` and ``params:preprocess``, as for the training images; but an image gives one region at most,
+        so that it counts once.
 
     Returns
     -------
@@ -48,7 +49,10 @@ def prepare_labelled(
             "each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
         )
     labelled = SubsetSource(source, np.flatnonzero(source.labels != NO_LABEL))
-    made = crop_and_resize(labelled, find_regions(labelled, FacesSettings(), engine), settings, engine, work)
+    regions = keep_best(find_regions(labelled, faces, engine))
+    made = crop_and_resize(labelled, regions, settings, engine, work)
+    for thumbnails in made.thumbnails.files:  # only the training images are hashed
+        thumbnails.unlink()
     labels = made.records[["row", "source", "label"]].assign(
         **{"class": [source.classes[k] for k in made.records["label"]]}
     )

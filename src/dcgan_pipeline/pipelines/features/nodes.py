@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def read_labelled(
-    source: ImageSource, work: Path, preprocess: dict[str, Any], engine: dict[str, Any]
+    source: ImageSource, work: Path, faces: dict[str, Any], preprocess: dict[str, Any], engine: dict[str, Any]
 ) -> tuple[ShardFiles, pd.DataFrame, pd.DataFrame]:
     """Crop and resize a labelled set as the training images were; see :mod:`dcgan_pipeline.representation.labelled`."""
     from dcgan_pipeline.engine import EngineSettings
-    from dcgan_pipeline.imaging.settings import PreprocessSettings
+    from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
     from dcgan_pipeline.representation.labelled import prepare_labelled
 
-    settings = PreprocessSettings.parse(preprocess, "preprocess")
-    return prepare_labelled(source, settings, EngineSettings.parse(engine, "engine"), work)
+    settings = FacesSettings.parse(faces, "faces"), PreprocessSettings.parse(preprocess, "preprocess")
+    return prepare_labelled(source, *settings, EngineSettings.parse(engine, "engine"), work)
 
 
 def make_untrained(gan: Weights, images: ShardedArray, duplicates: pd.DataFrame, seed: int, device: str) -> Weights:
@@ -33,7 +33,7 @@ def make_untrained(gan: Weights, images: ShardedArray, duplicates: pd.DataFrame,
     from dcgan_pipeline.hashing.groups import kept_rows
     from dcgan_pipeline.representation.features import untrained_discriminator
 
-    check_same_images(images=images, duplicates=duplicates)
+    check_same_images(gan=gan, images=images, duplicates=duplicates)
     return untrained_discriminator(gan, images, kept_rows(duplicates), seed, resolve_device(device))
 
 

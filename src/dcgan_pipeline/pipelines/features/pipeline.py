@@ -19,7 +19,7 @@ def _reading() -> list[Node]:
     return [
         Node(
             read_labelled,
-            [f"labelled_{part}", f"labelled_{part}_work", "params:preprocess", "params:engine"],
+            [f"labelled_{part}", f"labelled_{part}_work", "params:faces", "params:preprocess", "params:engine"],
             [f"labelled_images_{part}", f"labels_{part}", f"labelled_rejected_{part}"],
             name=f"read_{part}",
         )

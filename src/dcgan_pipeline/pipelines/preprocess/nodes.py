@@ -35,6 +35,7 @@ def crop_images(
     metrics = {
         "preprocess.images_in": float(len(raw_images)),
         "preprocess.images_out": float(len(made.records)),
-        "preprocess.rejected": float(len(made.rejected)),
+        "preprocess.images_rejected": float(len(raw_images) - made.records["source_row"].nunique()),
+        "preprocess.regions_rejected": float(len(made.rejected)),
     }
     return made.images, made.thumbnails, made.records, made.rejected, metrics

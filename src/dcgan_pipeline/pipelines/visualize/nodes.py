@@ -30,7 +30,7 @@ def draw_samples(
     from dcgan_pipeline.inspection.settings import VisualizeSettings
     from dcgan_pipeline.randomness import numpy_stream
 
-    check_same_images(images=images, duplicates=duplicates)
+    check_same_images(gan=gan, images=images, duplicates=duplicates)
     count = VisualizeSettings.parse(visualize, "visualize").grid_side ** 2
     rows = kept_rows(duplicates)
     real = images[numpy_stream(seed, "real images").choice(rows, min(count, len(rows)), replace=False)]

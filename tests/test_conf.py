@@ -1,0 +1,61 @@
+"""What the environments and the pages promise."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
+from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+from dcgan_pipeline.inspection.settings import VisualizeSettings
+from dcgan_pipeline.pipeline_registry import register_pipelines
+from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
+
+REPOSITORY = Path(__file__).parents[1]
+ENVIRONMENTS = sorted(path.name for path in (REPOSITORY / "conf").iterdir() if path.is_dir() and path.name != "local")
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "conf/README.md"]
+
+
+def load(environment, **runtime):
+    from kedro.config import OmegaConfigLoader
+
+    from dcgan_pipeline.settings import CONFIG_LOADER_ARGS
+
+    return OmegaConfigLoader(
+        str(REPOSITORY / "conf"), env=environment, runtime_params=runtime, **{**CONFIG_LOADER_ARGS, "base_env": "base"}
+    )
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_is_complete_and_its_networks_fit_its_images(environment):
+    parameters = load(environment)["parameters"]
+    for stage, schema in {
+        "faces": FacesSettings,
+        "dedup": DedupSettings,
+        "features": FeaturesSettings,
+        "evaluate": EvaluateSettings,
+        "visualize": VisualizeSettings,
+    }.items():
+        schema.parse(parameters[stage], stage)
+    made = PreprocessSettings.parse(parameters["preprocess"], "preprocess")
+    train = TrainSettings.parse(parameters["train"], "train")
+    shape = (1, made.channels, made.image_size, made.image_size)
+    resolve_architecture(train.preset, train.architecture, shape)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_labelled_sets_come_from_the_place_of_the_images(environment):
+    catalog = load(environment, source="here", test_source="there")["catalog"]
+    assert catalog["raw_images"]["filepath"] == catalog["labelled_train"]["filepath"] == "here"
+    assert catalog["labelled_test"]["filepath"] == ("there" if environment == "cifar10" else "here")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_names_exists(page):
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert set(re.findall(r"--pipeline=(\w+)", text)) <= set(register_pipelines())
+    assert set(re.findall(r"--env=(\w+)", text)) <= set(ENVIRONMENTS)
+    assert "@" not in text
