@@ -1,4 +1,4 @@
-"""A whole Kedro project in a temporary folder: this repository's configuration, made tiny."""
+"""What all tests share: arrays in shards, and a whole Kedro project in a temporary folder, made tiny."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -122,3 +125,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(tmp_path_factory.mktemp("finished") / "project")
     project.run()
     return project
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Write an array in small shards and open it as a stage would get it."""
+    numbers = count()
+
+    def store(array: Any, rows_per_shard: int = 7, **attrs: Any) -> ShardedArray:
+        folder = tmp_path_factory.mktemp("arrays") / str(next(numbers))
+        write_shards(ArrayChunks([array], attrs), folder, rows_per_shard)
+        return ShardedArray(folder)
+
+    return store

@@ -1,24 +1,7 @@
-from itertools import count
-
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-
-from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
-
-
-@pytest.fixture(scope="session")
-def stored(tmp_path_factory):
-    """Write an array in small shards and open it as a stage would get it."""
-    numbers = count()
-
-    def store(array, rows_per_shard=50, **attrs):
-        folder = tmp_path_factory.mktemp("arrays") / str(next(numbers))
-        write_shards(ArrayChunks([array], attrs), folder, rows_per_shard)
-        return ShardedArray(folder)
-
-    return store
 
 
 @pytest.fixture(scope="session")

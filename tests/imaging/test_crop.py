@@ -296,13 +296,12 @@ def test_a_run_that_was_killed_goes_on_to_the_same_result(tmp_path):
     assert_same(result, crop_and_resize(source, regions, settings, LOCAL, tmp_path / "reference"))
 
 
-def test_work_of_other_settings_is_removed_and_files_of_others_are_not(photos, tmp_path):
+def test_runs_side_by_side_leave_each_others_work_alone(photos, tmp_path):
     source, work = open_source(str(photos)), tmp_path / "work"
-    old = made(source, work).images.files[0].parent
-    (work / ".gitkeep").touch()
-    new = made(source, work, SMALL.model_copy(update={"image_size": 16})).images.files[0].parent
-    assert old != new
-    assert sorted(work.iterdir()) == sorted([new, work / ".gitkeep"])
+    settings = PreprocessSettings(image_size=8, images_per_shard=2)
+    one = made(source, work, settings)
+    made(source, work, settings.model_copy(update={"image_size": 16}))
+    assert_same(one, made(source, tmp_path / "alone", settings))
 
 
 def test_the_work_folder_is_left_without_partial_files(photos, tmp_path):

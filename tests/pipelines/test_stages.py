@@ -31,6 +31,20 @@ def pile():
     return {**files, "a/cut.jpg": whole[: len(whole) // 2], "b/empty.jpg": b"", "b/notes.txt": b"no image"}
 
 
+@pytest.fixture
+def photographs(tmp_path):
+    """Fill a folder with photographs of these seeds, and say how to read it."""
+
+    def write(seeds):
+        folder = tmp_path / "photos"
+        folder.mkdir()
+        for k, seed in enumerate(seeds):
+            (folder / f"{k:02d}.jpg").write_bytes(photograph(seed))
+        return {"source": str(folder), "preprocess": {"channels": 3}}
+
+    return write
+
+
 def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
     pipelines = register_pipelines()
     assert list(STAGES) == ORDER
@@ -95,24 +109,16 @@ def test_a_pile_with_labels_and_broken_files_goes_through_every_stage(project, p
     assert set(refused) == set(rejected.index)
 
 
-def test_a_pile_without_labels_runs_unsupervised_and_says_why_not_more(project, tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for k in range(20):
-        (folder / f"{k}.jpg").write_bytes(photograph(k))
-    params = {"source": str(folder), "preprocess": {"channels": 3}}
+def test_a_pile_without_labels_runs_unsupervised_and_says_why_not_more(project, photographs):
+    params = photographs(range(20))
     project.run("unsupervised", params=params)
     assert project.load("gan").settings["architecture"]["channels"] == 3
     with pytest.raises(Exception, match=r"pipeline=unsupervised"):
         project.run("features", params=params)
 
 
-def test_exact_copies_are_removed_and_never_trained_on(project, tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for k in range(24):
-        (folder / f"{k:02d}.jpg").write_bytes(photograph(k % 20))  # the last four are copies of the first
-    project.run("unsupervised", params={"source": str(folder), "preprocess": {"channels": 3}})
+def test_exact_copies_are_removed_and_never_trained_on(project, photographs):
+    project.run("unsupervised", params=photographs([*range(20), 0, 1, 2, 3]))
     duplicates = project.load("duplicates")
     assert not duplicates["kept"][20:].any()
     assert duplicates["representative"][20:].tolist() == [0, 1, 2, 3]
@@ -148,14 +154,10 @@ def test_a_gan_of_other_images_is_never_shown_beside_these(project):
         project.run("visualize")
 
 
-def test_photographs_that_changed_since_their_regions_are_refused(project, tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for k in range(3):
-        (folder / f"{k}.jpg").write_bytes(photograph(k))
-    params = {"source": str(folder), "preprocess": {"channels": 3}}
+def test_photographs_that_changed_since_their_regions_are_refused(project, photographs, tmp_path):
+    params = photographs(range(3))
     project.run("faces", params=params)
-    (folder / "1.jpg").write_bytes(photograph(1, size=(8, 8)))
+    (tmp_path / "photos/01.jpg").write_bytes(photograph(1, size=(8, 8)))
     with pytest.raises(InputError, match=r"regions must be of the images of .* as they are now"):
         project.run("preprocess", params=params)
 

@@ -54,6 +54,7 @@ class _ShardFolderDataset(AbstractVersionedDataset[NDArray[Any] | ArrayChunks | 
         }
 
     def save(self, data: NDArray[Any] | ArrayChunks | ShardFiles) -> None:
+        """Write the shards, then the manifest."""
         path = self._get_save_path()
         if self._protocol == "file":
             write_shards(data, Path(path), self._rows_per_shard)
@@ -66,6 +67,7 @@ class _ShardFolderDataset(AbstractVersionedDataset[NDArray[Any] | ArrayChunks | 
                 self._fs.put(str(file), f"{remote}/{file.name}")
 
     def load(self) -> ShardedArray:
+        """Open the shards; from another file system, fetch them first."""
         path = get_filepath_str(self._get_load_path(), self._protocol)
         if self._protocol == "file":
             return ShardedArray(path)

@@ -39,10 +39,12 @@ class _SafetensorsDataset(AbstractVersionedDataset[Weights, Weights]):
         return {"filepath": self._filepath, "protocol": self._protocol, "version": self._version}
 
     def load(self) -> Weights:
+        """Read tensors and settings."""
         with self._local_file() as path:
             return Weights.load(path)
 
     def save(self, data: Weights) -> None:
+        """Write tensors and settings."""
         path = self._get_save_path()
         if self._protocol == "file":
             data.save(path)

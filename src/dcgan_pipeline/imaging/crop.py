@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,7 +74,8 @@ def crop_and_resize(
     source, regions
         The images, and the table that :func:`~dcgan_pipeline.imaging.regions.find_regions` made of them.
     work
-        A folder on the same disk as the results; what it holds of other sources or settings is removed.
+        A folder on the same disk as the results. Each source and settings have a folder of their own in it, so that
+        runs side by side leave each other alone; one that was killed goes on from the shards that are whole.
 
     Raises
     ------
@@ -133,12 +133,8 @@ def _identity(source: ImageSource, boxes: NDArray[np.int64], settings: Preproces
 
 
 def _work_folder(work: Path, images_id: str) -> Path:
-    work.mkdir(parents=True, exist_ok=True)
-    for other in work.iterdir():
-        if other.is_dir() and other.name != images_id[:16]:
-            shutil.rmtree(other)
     folder = work / images_id[:16]
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

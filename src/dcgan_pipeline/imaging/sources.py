@@ -7,6 +7,7 @@ is compact (:class:`Names`), and a source can be pickled: it reopens its files w
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 import tarfile
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
+
+log = logging.getLogger(__name__)
 
 NO_LABEL = -1
 
@@ -150,7 +153,7 @@ class FolderSource(_Files):
         super().__init__(location, limits, self._walk())
 
     def _walk(self) -> Iterable[str]:
-        for folder, below, files in os.walk(self.root):
+        for folder, below, files in os.walk(self.root, onerror=_passed_over):
             below.sort()
             inside = Path(folder).relative_to(self.root)
             yield from (name for file in sorted(files) if not _hidden(name := (inside / file).as_posix()))
@@ -174,6 +177,10 @@ class FolderSource(_Files):
 
     def _path(self, row: int) -> Path:
         return self.root / os.fsdecode(self.names.encoded(row))
+
+
+def _passed_over(error: OSError) -> None:
+    log.warning("passed over a folder that cannot be read: %s", error)
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

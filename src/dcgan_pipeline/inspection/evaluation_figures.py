@@ -45,11 +45,12 @@ def confusion_figure(confusion: pd.DataFrame) -> Figure:
 
 def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
     """Draw the accuracies of the table with their spread; published results are hatched."""
-    caption = (
-        "Mean test accuracy of a linear L2-SVM; the bars' whiskers are 1.96 standard deviations over draws of labels. "
-        "Hatched: published elsewhere, under other training data (see the table's notes)."
-    )
     ours = evaluation["dimensions"].notna()
+    caption = (
+        "Mean test accuracy of a linear L2-SVM; the bars' whiskers are 1.96 standard deviations over draws of labels."
+    )
+    if not ours.all():
+        caption += " Hatched: published elsewhere, under other training data (see the table's notes)."
     names = [
         printable(row.features, 44) + ("" if mine else f"\n{row.labels:,} labels")
         for row, mine in zip(evaluation.itertuples(), ours, strict=True)
