@@ -164,9 +164,12 @@ def test_a_start_that_is_stopped_early_leaves_the_old_checkpoint(array, folder):
     check_same(run(array, folder, resume=True), run(array, folder / "other"))
 
 
-def test_a_training_that_diverges_stops_and_says_so(array, folder):
+def test_a_training_that_diverges_stops_and_leaves_no_checkpoint_of_it(array, folder):
+    values = {"steps": 300, "learning_rate": 1e30, "schedule": "both", "log_every": 50, "checkpoint_every": 1}
     with pytest.raises(InputError, match=r"losses must be finite, and by step \d+ .*lower train.learning_rate"):
-        run(array, folder, steps=300, learning_rate=1e30, schedule="both")
+        run(array, folder, **values)
+    for path in folder.rglob("*.safetensors"):
+        assert all(np.isfinite(value) for losses in Weights.load(path).settings["since"] for value in losses.values())
 
 
 def test_the_same_seed_gives_the_same_run(array, tmp_path):

@@ -133,6 +133,7 @@ def _loop(
             if step % settings.sample_every == 0 or last:
                 _draw(trainer, record)
             if step % settings.checkpoint_every == 0 or last:
+                _finite(_mean(record.since, step))  # a checkpoint is never of a training that has diverged
                 _save(trainer, record, checkpoints, identity)
             advance(1, note)
 
@@ -149,7 +150,7 @@ def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, float]:
 
 
 def _finite(row: dict[str, float]) -> dict[str, float]:
-    """Stop a training that has diverged; its last checkpoint, if any, is from before."""
+    """Stop a training that has diverged; its last checkpoint, if there is one, is from before."""
     if not all(math.isfinite(value) for value in row.values()):
         losses = ", ".join(f"{name} {value}" for name, value in row.items() if name != "step")
         raise InputError(
