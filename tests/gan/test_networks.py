@@ -97,7 +97,9 @@ def test_the_projection_of_g_is_normalised_unit_by_unit():
 def test_training_leaves_the_stored_statistics_alone(build):
     network = build(architecture()).train()
     before = {name: value.clone() for name, value in network.named_buffers() if "running" in name}
-    network(torch.ones(4, 6) if build is Generator else torch.rand(4, 3, 16, 16))
+    network(
+        torch.ones(4, 6) if build is Generator else torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    )
     assert before
     assert all(torch.equal(value, network.get_buffer(name)) for name, value in before.items())
 
@@ -156,6 +158,8 @@ def test_in_training_the_discriminator_cannot_see_the_contrast_of_a_batch():
     """Its first layer is homogeneous and the next is normalised by its own batch: scaling a batch changes nothing."""
     discriminator = Discriminator(Architecture(image_size=16, channels=3, width=8)).double().train()
     initialise(discriminator, torch.Generator().manual_seed(0))
-    images = torch.rand(8, 3, 16, 16, dtype=torch.float64) * 2 - 1
-    torch.testing.assert_close(discriminator(images), discriminator(images * 0.5), rtol=1e-4, atol=1e-6)
+    for norm in discriminator.norms:
+        norm.eps = 1e-30  # the authors' 1e-8 is all that the equality lacks
+    images = torch.rand(8, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    torch.testing.assert_close(discriminator(images), discriminator(images * 0.5), rtol=1e-9, atol=1e-9)
     assert not torch.allclose(discriminator(images), discriminator(images + 0.5), rtol=1e-2)
