@@ -181,9 +181,9 @@ ID = "images_id"  # the attribute by which arrays and tables say which images th
 def check_same_images(**named: Any) -> None:
     """Refuse arrays and tables whose rows are not the same images.
 
-    Row i of ``images``, ``thumbnails``, ``hash_codes``, ``duplicates`` and ``records`` is the same image. Each
-    carries the id of the preprocessing run that defined the rows, so that a version of one that was made after (or
-    killed before) a version of another is never mixed with it silently.
+    Row i of ``images``, ``thumbnails``, ``hash_codes`` and ``records`` is the same image, and ``duplicates`` names it
+    by that number. Each carries the id of the preprocessing run that defined the rows, so that a version of one that
+    was made after (or killed before) a version of another is never mixed with it silently.
 
     Parameters
     ----------

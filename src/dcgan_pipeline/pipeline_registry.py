@@ -18,10 +18,16 @@ STAGES = {
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name the pipelines: each stage, ``unsupervised`` (all that needs no labels), and ``__default__`` (all)."""
+    """Name the pipelines.
+
+    Each stage; ``unsupervised`` (all that needs no labels); ``dedup_new`` (in place of ``dedup``, for images that come
+    after others); and ``__default__`` (all stages).
+    """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
         (pipeline for name, pipeline in pipelines.items() if name not in ("features", "evaluate")),
         Pipeline([]),
     )
-    return {**pipelines, "unsupervised": unsupervised, "__default__": sum(pipelines.values(), Pipeline([]))}
+    everything = sum(pipelines.values(), Pipeline([]))
+    new = dedup.create_incremental_pipeline()
+    return {**pipelines, "dedup_new": new, "unsupervised": unsupervised, "__default__": everything}

@@ -11,20 +11,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_pipeline.arrays import ShardedArray
-from dcgan_pipeline.hashing.settings import AutoencoderSettings
+from dcgan_pipeline.hashing.alterations import alter
+from dcgan_pipeline.hashing.inputs import PIXELS, normalised
+from dcgan_pipeline.hashing.settings import AlterationSettings, AutoencoderSettings
 from dcgan_pipeline.progress import progress_bar, track
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
-PIXELS = 3 * 32 * 32
-
 
 class Autoencoder(nn.Module):
-    """x -> ReLU(W x + b) -> reconstruction, for pixels of [0, 1] less their mean image.
+    """x -> ReLU(W x + b) -> reconstruction, for normalised pixels less their mean image.
 
-    The input is corrupted by Gaussian noise and the code by dropout, both in training only. Without the subtraction
-    the mean image, common to all inputs, soon pushes every unit of the code to one side of its threshold, and all
-    images get the same code.
+    The input is corrupted by alterations and Gaussian noise, and the code by dropout, all in training only. Without
+    the subtraction the mean image, common to all inputs, soon pushes every unit of the code to one side of its
+    threshold, and all images get the same code.
     """
 
     def __init__(self, settings: AutoencoderSettings) -> None:
@@ -41,7 +41,7 @@ class Autoencoder(nn.Module):
         Parameters
         ----------
         x, noise
-            (batch, 3072); pixels less the mean, and standard normal noise.
+            (batch, 3072); normalised pixels less the mean, altered, and standard normal noise.
         mask
             (batch, code_bits), in {0, 1}: the units that dropout keeps.
         """
@@ -76,7 +76,7 @@ def train_autoencoder(
     """
     generator = torch_stream(seed, "autoencoder")
     model = _initialised(Autoencoder(settings), generator)
-    model.mean.copy_(_mean_image(thumbnails))
+    model.mean.copy_(_mean_image(thumbnails, settings))
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     size = min(settings.batch_size, len(thumbnails))
@@ -88,8 +88,7 @@ def train_autoencoder(
             total = 0.0
             for k in range(batches):
                 rows = np.sort(order[k * size : (k + 1) * size])
-                x = _scaled(thumbnails[rows]).to(device) - model.mean
-                total += _update(model, optimizer, x, generator)
+                total += _update(model, optimizer, torch.from_numpy(thumbnails[rows]).to(device), generator)
                 advance(note=f"loss {total / (k + 1):.4f}")
             losses.append(total / batches)
             log({"dedup.autoencoder_loss": losses[-1]}, epoch)
@@ -108,21 +107,25 @@ def _initialised(model: Autoencoder, generator: torch.Generator) -> Autoencoder:
     return model
 
 
-def _mean_image(thumbnails: ShardedArray) -> Tensor:
+def _mean_image(thumbnails: ShardedArray, settings: AutoencoderSettings) -> Tensor:
     batches = track(thumbnails.batches(4096), "dedup: mean image", -(-len(thumbnails) // 4096))
-    total = sum(batch.sum(axis=0, dtype=np.int64) for batch in batches)
-    return _scaled(np.asarray(total / len(thumbnails))[None])[0]
+    total = torch.zeros(PIXELS, dtype=torch.float64)
+    for batch in batches:
+        total += normalised(torch.from_numpy(batch), settings.normalise).double().sum(0)
+    return (total / len(thumbnails)).float()
 
 
-def _scaled(thumbnails: np.ndarray) -> Tensor:
-    return torch.from_numpy(thumbnails.reshape(len(thumbnails), PIXELS)).float() / 255
-
-
-def _update(model: Autoencoder, optimizer: torch.optim.Optimizer, x: Tensor, generator: torch.Generator) -> float:
+def _update(model: Autoencoder, optimizer: torch.optim.Optimizer, batch: Tensor, generator: torch.Generator) -> float:
+    """Learn from thumbnails, uint8 (n, 3, 32, 32): to see the clean one in the altered one."""
+    settings = model.settings
+    clean = normalised(batch, settings.normalise) - model.mean
+    x = clean
+    if settings.alterations != AlterationSettings():
+        x = normalised(alter(batch, settings.alterations, generator), settings.normalise) - model.mean
     # Drawn on the CPU, so that the same seed gives the same noise on every device.
     noise = torch.randn(x.shape, generator=generator).to(x.device)
-    keep = torch.rand((len(x), model.settings.code_bits), generator=generator) >= model.settings.dropout
-    loss = F.mse_loss(model(x, noise, keep.to(x)), x)
+    keep = torch.rand((len(x), settings.code_bits), generator=generator) >= settings.dropout
+    loss = F.mse_loss(model(x, noise, keep.to(x)), clean)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
-from dcgan_pipeline.hashing.autoencoder import PIXELS
+from dcgan_pipeline.engine import EngineSettings, run_tasks
+from dcgan_pipeline.hashing.inputs import normalise
 from dcgan_pipeline.progress import track
 from dcgan_pipeline.weights import Weights
 
-_WEIGHT_LIMIT = 2**15  # 3072 pixels x 255 x 2^15 < 2^35: every sum below is a whole number that float64 holds
+ENCODER = "hash_encoder"  # the attribute by which codes say which encoder made them
+_WEIGHT_LIMIT = 2**15  # 3072 values below 2^24 x 2^15 < 2^51: every sum below is a whole number that float64 holds
 
 
 class Encoder:
@@ -21,39 +24,61 @@ class Encoder:
 
     Rounding in float sums depends on the batch's size, the threads and the machine, and a unit near its threshold
     would flip with it: equal images could get unequal codes. So the encoder's weights are rounded to 16-bit fixed
-    point, once, and the sums of their products with 8-bit pixels are whole numbers below 2^53, which float64 computes
-    exactly in any order. The same pixels get the same code everywhere.
+    point, once, and the sums of their products with whole-numbered inputs are whole numbers below 2^53, which float64
+    computes exactly in any order. The same pixels get the same code everywhere.
     """
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
         weight = weights.tensors["encoder.weight"].double()  # (bits, 3072)
         bias = weights.tensors["encoder.bias"].double()  # (bits,)
         mean = weights.tensors["mean"].double()  # (3072,)
-        scale = (_WEIGHT_LIMIT - 1) / float(weight.abs().max())
-        self._weight = torch.round(weight * scale).to(device)
-        # W (x / 255 - mean) + b > 0 is the same as W x + 255 (b - W mean) > 0, and x is then whole.
-        self._bias = torch.round((bias - (weight * mean).sum(1)) * scale * 255).to(device)
+        fixed = (_WEIGHT_LIMIT - 1) / float(weight.abs().max())
+        self.device, self._kind = device, weights.settings["normalise"]
+        self._weight = torch.round(weight * fixed).to(device)
+        # W (v / s - mean) + b > 0 is the same as W v > s (W mean - b), and v and s are whole.
+        self._threshold = torch.round(((weight * mean).sum(1) - bias) * fixed).to(device)
 
     def __call__(self, thumbnails: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Encode uint8 (n, 3, 32, 32) into packed bits, uint8 (n, bits / 8)."""
-        pixels = torch.from_numpy(np.ascontiguousarray(thumbnails).reshape(len(thumbnails), PIXELS))
-        units = pixels.to(self._weight) @ self._weight.T + self._bias  # (n, bits)
-        return np.packbits((units > 0).cpu().numpy(), axis=1)
+        pixels = torch.from_numpy(np.ascontiguousarray(thumbnails)).to(self.device)
+        values, scale = normalise(pixels, self._kind)
+        on = values @ self._weight.T > scale * self._threshold  # (n, bits)
+        return np.packbits(on.cpu().numpy(), axis=1)
 
 
-def compute_codes(thumbnails: ShardedArray, weights: Weights, batch: int, device: torch.device) -> ArrayChunks:
-    """Encode all thumbnails, lazily.
+class _EncodeRows:
+    """A task of the engine: the codes of a range of rows. The encoder is built once in each worker."""
+
+    def __init__(self, thumbnails: ShardedArray, weights: Weights, device: torch.device) -> None:
+        self.thumbnails, self.weights, self.device = thumbnails, weights, device
+        self._encoder: Encoder | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_encoder": None}
+
+    def __call__(self, rows: range) -> NDArray[np.uint8]:
+        self._encoder = self._encoder or Encoder(self.weights, self.device)
+        return self._encoder(self.thumbnails[rows.start : rows.stop])
+
+
+def compute_codes(
+    thumbnails: ShardedArray,
+    weights: Weights,
+    batch: int,
+    device: torch.device,
+    engine: EngineSettings | None = None,
+) -> ArrayChunks:
+    """Encode all thumbnails, lazily, where the engine says.
 
     Returns
     -------
     ArrayChunks
         uint8 of shape (N, bits / 8); row i is thumbnail i's.
     """
-    encoder = Encoder(weights, device)
+    tasks = [range(start, min(start + batch, len(thumbnails))) for start in range(0, len(thumbnails), batch)]
 
     def chunks() -> Iterator[NDArray[np.uint8]]:
-        batches = thumbnails.batches(batch)
-        for pixels in track(batches, "dedup: codes", -(-len(thumbnails) // batch)):
-            yield encoder(pixels)
+        done = run_tasks(_EncodeRows(thumbnails, weights, device), tasks, engine or EngineSettings())
+        yield from track(done, "dedup: codes", len(tasks))
 
-    return ArrayChunks(chunks(), dict(thumbnails.attrs))
+    return ArrayChunks(chunks(), {**thumbnails.attrs, ENCODER: weights.digest()})

@@ -1,89 +1,230 @@
-"""Groups of equal codes, in linear time (paper 4.1.1)."""
+"""Groups of duplicates: equal codes (paper 4.1.1), near codes where a radius is set, both checked on request.
+
+A node is a set of rows with one code that are the same picture; an edge joins two near nodes whose pictures agree; a
+group is a connected component. Nothing depends on the order of the images but ties in which one stays.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.hashing.neighbours import code_tables, hamming
+from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.hashing.similarity import similarity
+
+log = logging.getLogger(__name__)
+
+Rows = NDArray[np.int64]
+
+_PAIRS = 1 << 14  # compared at once
+_CENTRES = 32  # pictures of one code that others are compared with; what is like none of them stays
 
 
-def group_equal_codes(codes: ShardedArray) -> pd.DataFrame:
-    """Call images with equal codes duplicates, and keep the first of each group.
+@dataclass(frozen=True)
+class Hashed:
+    """A set of images as ``dedup`` sees it; row i of each is the same image."""
 
-    Hashing finds the groups, so time grows with the number of images, and nothing depends on their order but which
-    one is the first: the lowest row, always.
+    codes: ShardedArray
+    thumbnails: ShardedArray
+    records: pd.DataFrame
 
-    Parameters
-    ----------
-    codes
-        uint8 of shape (N, bytes).
+
+def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSettings) -> pd.DataFrame:
+    """Group the images that are the same picture, and keep one of each group.
 
     Returns
     -------
     DataFrame
-        One row an image: row, group (int64, numbered in the order of their representatives), representative (its
-        row), distance (int64, Hamming, from the representative: 0 here), kept (bool).
+        One row a member of a group of two or more, ordered by group and row: row, group (int64, numbered from 0 in
+        the order of their representatives), representative (the row that stays), distance (int64, Hamming, from the
+        representative's code), similarity (float64, of the thumbnails), kept (bool). All images that are not listed
+        stay; ``attrs["images"]`` is the number of all.
+
+    Raises
+    ------
+    InputError
+        Where ``always_keep`` names an image that is not there.
     """
-    packed = np.concatenate([_as_words(shard) for shard in codes.shards()])  # (N, words) uint64
-    keys = pd.DataFrame({k: packed[:, k] for k in range(packed.shape[1])})
-    group = keys.groupby(list(keys.columns), sort=False).ngroup().to_numpy(np.int64)
-    rows = np.arange(len(codes), dtype=np.int64)
-    first = np.flatnonzero(~keys.duplicated())  # in the order of the groups, which are numbered as they appear
-    representative = rows[first][group]
-    table = pd.DataFrame(
-        {
-            "row": rows,
-            "group": group,
-            "representative": representative,
-            "distance": np.zeros(len(rows), np.int64),
-            "kept": representative == rows,
-        }
-    )
-    table.attrs = dict(codes.attrs)
+    first, second = _edges(hashed, settings)
+    members, group = _components(first, second)
+    stays = _representatives(members, group, hashed.records, images, settings.keep)
+    table = pd.DataFrame({"row": members, "representative": stays[group]})
+    table = table.sort_values(["representative", "row"], ignore_index=True)
+    table.insert(1, "group", pd.factorize(table["representative"])[0].astype(np.int64))
+    rows, kept = table["row"].to_numpy(), table["representative"].to_numpy()
+    table["distance"] = _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, kept, np.int64)
+    table["similarity"] = _compare(hashed.thumbnails, rows, kept)
+    table["kept"] = (rows == kept) | np.isin(rows, rows_of(settings.always_keep, hashed.records))
+    table.attrs = {**hashed.codes.attrs, "images": len(hashed.codes)}
     return table
 
 
-def _as_words(codes: np.ndarray) -> np.ndarray:
-    """View (n, bytes) uint8 as (n, words) uint64, padded with zeros to whole words."""
-    padded = np.zeros((len(codes), -(-codes.shape[1] // 8) * 8), np.uint8)
-    padded[:, : codes.shape[1]] = codes
-    return padded.view(np.uint64)
+def _edges(hashed: Hashed, settings: DedupSettings) -> tuple[Rows, Rows]:
+    """Pairs of rows that are duplicates; their components are the groups."""
+    firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    with code_tables(hashed.codes.shape[1], settings.memory) as tables:
+        tables.add("codes", hashed.codes)
+        rows, code = tables.equal_codes("codes")
+        centre = code if settings.min_similarity is None else _agreeing(rows, code, hashed.thumbnails, settings)
+        firsts.append(rows)
+        seconds.append(centre)
+        if settings.radius:
+            others = rows[rows != centre]  # a node is known by its centre
+            tables.connection.register("others", pd.DataFrame({"row": others}))
+            tables.connection.execute("CREATE TABLE nodes AS SELECT * FROM codes ANTI JOIN others USING (row)")
+            for a, b, _ in tables.near_codes("nodes", "nodes", settings.radius, settings.probes):
+                same = agree(hashed.thumbnails, hashed.thumbnails, a, b, settings)
+                firsts.append(a[same])
+                seconds.append(b[same])
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupSettings) -> Rows:
+    """Split images of one code into sets of one picture; return each row's centre, itself where it is alone.
+
+    The centre is the picture of the lowest digest, not of the lowest row: the order of the images must not matter.
+    """
+    centre = rows.copy()
+    digest = np.array([hashlib.blake2b(thumbnails[row].tobytes(), digest_size=8).digest() for row in rows], "S8")
+    left = np.lexsort((rows, digest, code))
+    for _ in range(_CENTRES):
+        heads = np.flatnonzero(np.r_[True, code[left][1:] != code[left][:-1]]) if len(left) else left
+        if len(heads) == len(left):
+            return centre
+        sizes = np.diff(np.r_[heads, len(left)])
+        head = np.repeat(left[heads], sizes)
+        same = agree(thumbnails, thumbnails, rows[left], rows[head], settings) | (left == head)
+        centre[left[same]] = rows[head[same]]
+        left = left[~same]
+    log.warning("%d images share codes with more than %d different pictures, and stay", len(left), _CENTRES)
+    return centre
+
+
+def agree(a: ShardedArray, b: ShardedArray, rows_a: Rows, rows_b: Rows, settings: DedupSettings) -> NDArray[np.bool_]:
+    """Say which candidates are duplicates: all of them, or those whose thumbnails correlate enough."""
+    if settings.min_similarity is None:
+        return np.ones(len(rows_a), bool)
+    return _compare(a, rows_a, rows_b, b) >= settings.min_similarity
+
+
+def _compare(a: ShardedArray, rows_a: Rows, rows_b: Rows, b: ShardedArray | None = None) -> NDArray[np.float64]:
+    other = a if b is None else b
+    return _by_chunks(lambda i, j: similarity(a[i], other[j]), rows_a, rows_b, np.float64)
+
+
+def _by_chunks(function, first: Rows, second: Rows, dtype: type) -> np.ndarray:  # type: ignore[no-untyped-def]
+    found: np.ndarray = np.empty(len(first), dtype)
+    for start in range(0, len(first), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        found[part] = function(first[part], second[part])
+    return found
+
+
+def _components(first: Rows, second: Rows) -> tuple[Rows, Rows]:
+    """Rows that edges join, ascending, and the number of the component of each."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    apart = first != second
+    first, second = first[apart], second[apart]
+    rows, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    shape = (len(rows), len(rows))
+    ones = np.ones(len(first), np.int8)
+    graph = coo_array((ones, (places[: len(first)], places[len(first) :])), shape=shape)
+    group = connected_components(graph, directed=False)[1] if len(rows) else np.empty(0)
+    return rows.astype(np.int64), group.astype(np.int64)
+
+
+def _representatives(rows: Rows, group: Rows, records: pd.DataFrame, images: ShardedArray, keep: str) -> Rows:
+    """The row of each group that stays: the best, and of equals the earliest."""
+    if keep == "largest":
+        size = records["width"].to_numpy(np.int64) * records["height"].to_numpy(np.int64)
+        score = -size[rows].astype(np.float64)
+    elif keep == "sharpest":
+        score = -sharpness(images, rows)
+    else:
+        score = np.zeros(len(rows))
+    order = np.lexsort((rows, score, group))
+    return rows[order[np.unique(group[order], return_index=True)[1]]]
+
+
+def sharpness(images: ShardedArray, rows: Rows) -> NDArray[np.float64]:
+    """Variance of the Laplacian of the grey image (Pech-Pacheco et al. 2000), float64 (rows,)."""
+    import cv2
+
+    found = np.empty(len(rows))
+    for k, row in enumerate(rows):
+        grey = images[int(row)].mean(axis=0, dtype=np.float64)  # (C, S, S) -> (S, S)
+        found[k] = cv2.Laplacian(grey, cv2.CV_64F).var()
+    return found
+
+
+def rows_of(sources: tuple[str, ...], records: pd.DataFrame) -> Rows:
+    """Rows of the images of these names.
+
+    Raises
+    ------
+    InputError
+        Where a name is of no image.
+    """
+    rows = np.flatnonzero(records["source"].isin(sources).to_numpy())
+    missing = set(sources) - set(records["source"].iloc[rows])
+    if missing:
+        raise InputError(
+            f"dedup.always_keep must name images that are there, and {sorted(missing)[0]!r} is not one; "
+            "take the names from dedup_report"
+        )
+    return rows
 
 
 def describe_groups(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """List the groups of two or more, the largest first, so that a person can look each one up.
+    """List the groups, the largest first, so that a person can look each one up, and undo it by ``always_keep``.
 
     Returns
     -------
     DataFrame
-        group, size, kept (the source of the representative), removed (the other sources, one a line).
+        group, size, kept and removed (their sources, one a line).
     """
-    sizes = duplicates["group"].value_counts()
-    shared = duplicates[duplicates["group"].isin(sizes.index[sizes > 1])]
-    sources = shared.assign(source=records["source"].to_numpy()[shared["row"]])
-    kept = sources[sources["kept"]].set_index("group")["source"]
+    sources = duplicates.assign(source=records["source"].to_numpy()[duplicates["row"]])
+    size = duplicates.groupby("group")["row"].count()
+    kept = sources[sources["kept"]].groupby("group")["source"].agg("\n".join)
     removed = sources[~sources["kept"]].groupby("group")["source"].agg("\n".join)
-    report = pd.DataFrame({"size": sizes[kept.index], "kept": kept, "removed": removed.astype("str")})
-    report = report.reset_index(names="group").sort_values(["size", "group"], ascending=[False, True])
-    return report.reset_index(drop=True)
+    report = pd.DataFrame({"size": size, "kept": kept, "removed": removed.reindex(size.index)})
+    report = report.reset_index(names="group").astype({"kept": "str", "removed": "str", "group": "int64"})
+    return report.sort_values(["size", "group"], ascending=[False, True], ignore_index=True)
 
 
 def measure_groups(duplicates: pd.DataFrame, codes: ShardedArray) -> dict[str, float]:
     """Numbers of the report: how many stay, and how well the code's bits are used."""
-    sizes = duplicates["group"].value_counts()
-    on = sum(np.unpackbits(shard, axis=1).sum(axis=0, dtype=np.int64) for shard in codes.shards()) / len(codes)
+    sizes = duplicates.groupby("group")["row"].count()
+    removed = int((~duplicates["kept"]).sum())
+    on: NDArray[np.float64] = sum(_bits_on(codes)) / len(codes)  # type: ignore[assignment]
     return {
-        "dedup.images": float(len(duplicates)),
-        "dedup.kept": float(duplicates["kept"].sum()),
-        "dedup.removed": float((~duplicates["kept"]).sum()),
-        "dedup.groups": float((sizes > 1).sum()),
-        "dedup.largest_group": float(sizes.max()),
+        "dedup.images": float(len(codes)),
+        "dedup.kept": float(len(codes) - removed),
+        "dedup.removed": float(removed),
+        "dedup.groups": float(len(sizes)),
+        "dedup.largest_group": float(sizes.max()) if len(sizes) else 1.0,
         "dedup.mean_bits_on": float(np.sum(on)),
         "dedup.constant_bits": float(np.sum((on == 0) | (on == 1))),
     }
 
 
-def kept_rows(duplicates: pd.DataFrame) -> np.ndarray:
+def _bits_on(codes: ShardedArray) -> Iterator[NDArray[np.int64]]:
+    return (np.unpackbits(chunk, axis=1).sum(axis=0, dtype=np.int64) for chunk in codes.batches(1 << 18))
+
+
+def kept_rows(duplicates: pd.DataFrame) -> Rows:
     """Rows of the images that stay, int64, ascending: the training set."""
-    return duplicates.loc[duplicates["kept"], "row"].to_numpy(np.int64)
+    stay = np.ones(duplicates.attrs["images"], bool)
+    stay[duplicates.loc[~duplicates["kept"], "row"].to_numpy()] = False
+    return np.flatnonzero(stay)

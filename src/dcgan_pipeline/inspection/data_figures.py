@@ -74,14 +74,14 @@ def _photograph(axes, source: ImageSource, row: int, boxes: pd.DataFrame) -> Non
 
 
 def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups: int, members: int) -> Figure:
-    """Draw the largest groups of equal codes, a row each, the one that stays at the left."""
+    """Draw the largest groups, a row each, those that stay at the left."""
     sizes = duplicates["group"].value_counts()
-    shared = sizes[sizes > 1].reset_index().sort_values(["count", "group"], ascending=[False, True]).head(groups)
+    shared = sizes.reset_index().sort_values(["count", "group"], ascending=[False, True]).head(groups)
     removed = int((~duplicates["kept"]).sum())
-    found = counted(int((sizes > 1).sum()), "group")
-    title = f"{removed:,} of {counted(len(duplicates), 'image')} removed, in {found} of equal codes"
+    found = counted(len(sizes), "group")
+    title = f"{removed:,} of {counted(duplicates.attrs['images'], 'image')} removed, in {found}"
     if shared.empty:
-        figure = new_figure(title, "No two images have the same code.", 7, 1)
+        figure = new_figure(title, "No two images were called the same picture.", 7, 1)
         figure.text(0.5, 0.5, "no group to show", ha="center", color=MUTED)
         return figure
     caption = (

@@ -1,4 +1,4 @@
-"""Nodes of ``dedup``."""
+"""Nodes of ``dedup`` and ``dedup_new``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
+    from dcgan_pipeline.datasets.known_images import KnownImagesDataset
+    from dcgan_pipeline.imaging.sources import ImageSource
     from dcgan_pipeline.weights import Weights
 
 
@@ -25,26 +27,103 @@ def train_hash_encoder(
     return train_autoencoder(thumbnails, settings, seed, resolve_device(device), log_metrics)
 
 
-def hash_images(thumbnails: ShardedArray, hash_encoder: Weights, dedup: dict[str, Any], device: str) -> ArrayChunks:
+def hash_images(
+    thumbnails: ShardedArray, hash_encoder: Weights, dedup: dict[str, Any], engine: dict[str, Any], device: str
+) -> ArrayChunks:
     """Turn thumbnails into binary codes; see :mod:`dcgan_pipeline.hashing.codes`."""
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.engine import EngineSettings
     from dcgan_pipeline.hashing.codes import compute_codes
     from dcgan_pipeline.hashing.settings import DedupSettings
 
     settings = DedupSettings.parse(dedup, "dedup")
-    return compute_codes(thumbnails, hash_encoder, settings.encode_batch, resolve_device(device))
+    where = EngineSettings.parse(engine, "engine")
+    return compute_codes(thumbnails, hash_encoder, settings.encode_batch, resolve_device(device), where)
 
 
 def group_duplicates(
-    hash_codes: ShardedArray, records: pd.DataFrame
+    hash_codes: ShardedArray,
+    thumbnails: ShardedArray,
+    images: ShardedArray,
+    records: pd.DataFrame,
+    dedup: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Group equal codes and keep one image of each group; see :mod:`dcgan_pipeline.hashing.groups`."""
+    """Group duplicates and keep one image of each group; see :mod:`dcgan_pipeline.hashing.groups`."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import describe_groups, group_equal_codes, measure_groups
+    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, find_duplicates, measure_groups
+    from dcgan_pipeline.hashing.settings import DedupSettings
 
-    check_same_images(hash_codes=hash_codes, records=records)
-    duplicates = group_equal_codes(hash_codes)
+    check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
+    settings = DedupSettings.parse(dedup, "dedup")
+    duplicates = find_duplicates(Hashed(hash_codes, thumbnails, records), images, settings)
     return duplicates, describe_groups(duplicates, records), measure_groups(duplicates, hash_codes)
+
+
+def group_new_duplicates(
+    hash_codes: ShardedArray,
+    thumbnails: ShardedArray,
+    images: ShardedArray,
+    records: pd.DataFrame,
+    known_images: KnownImagesDataset,
+    dedup: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
+    """Group duplicates among new images, and drop those that are known; see :mod:`dcgan_pipeline.hashing.known`."""
+    import logging
+
+    from dcgan_pipeline.arrays import ID
+    from dcgan_pipeline.errors import InputError
+    from dcgan_pipeline.hashing.codes import ENCODER
+    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, measure_groups, rows_of
+    from dcgan_pipeline.hashing.known import drop_known, find_known
+    from dcgan_pipeline.hashing.settings import DedupSettings
+
+    settings = DedupSettings.parse(dedup, "dedup")
+    duplicates, _, _ = group_duplicates(hash_codes, thumbnails, images, records, dedup)
+    new = Hashed(hash_codes, thumbnails, records)
+    always = rows_of(settings.always_keep, records)
+    sets = known_images.sets(hash_codes.attrs[ID], hash_codes.attrs[ENCODER])
+    if not sets:
+        raise InputError(
+            "dedup_new compares with sets that this hash_encoder has hashed before, and there is none; "
+            "run `kedro run --pipeline=dedup` on the first set"
+        )
+    for known in sets:
+        logging.getLogger(__name__).info("compared with %d images hashed at %s", len(known.codes), known.name)
+        found = find_known(new, Hashed(known.codes, known.thumbnails, known.records), settings)
+        duplicates = drop_known(duplicates, found, known.records["source"], known.name, always)
+    metrics = measure_groups(duplicates, hash_codes)
+    metrics["dedup.known"] = float((duplicates["known"] != "").sum())
+    return duplicates, describe_groups(duplicates, records), metrics
+
+
+def audit_duplicates(
+    raw_images: ImageSource,
+    hash_codes: ShardedArray,
+    thumbnails: ShardedArray,
+    images: ShardedArray,
+    records: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    hash_encoder: Weights,
+    dedup: dict[str, Any],
+    preprocess: dict[str, Any],
+    seed: int,
+    device: str,
+) -> tuple[pd.DataFrame, str, dict[str, float]]:
+    """Measure recall and draw pairs to judge; see :mod:`dcgan_pipeline.hashing.audit`."""
+    from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.hashing.audit import measure_recall, sample_collisions
+    from dcgan_pipeline.hashing.audit_page import audit_page
+    from dcgan_pipeline.hashing.groups import Hashed
+    from dcgan_pipeline.hashing.settings import DedupSettings
+
+    settings = DedupSettings.parse(dedup, "dedup")
+    hashed = Hashed(hash_codes, thumbnails, records)
+    resample = preprocess["resample"]
+    recall = measure_recall(raw_images, hashed, hash_encoder, settings, resample, seed, resolve_device(device))
+    sample = sample_collisions(duplicates, settings, seed)
+    page = audit_page(recall, sample, duplicates, images, records, settings)
+    metrics = {f"dedup.recall.{line.alteration.replace('-', '_')}": float(line.recall) for line in recall.itertuples()}
+    return recall, page, metrics
 
 
 def draw_collisions(thumbnails: ShardedArray, duplicates: pd.DataFrame, dedup: dict[str, Any]) -> Figure:

@@ -1,0 +1,180 @@
+"""How good is the de-duplication? Recall from planted copies, precision from a random sample of collisions.
+
+The paper looked at collisions by eye and gives no recall. Here altered copies of a sample of images are looked up as
+new images would be, and a random sample of what was removed is laid side by side for a person (``audit_page``).
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
+
+from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
+from dcgan_pipeline.hashing.codes import Encoder
+from dcgan_pipeline.hashing.groups import Hashed, agree
+from dcgan_pipeline.hashing.inputs import SIDE
+from dcgan_pipeline.hashing.neighbours import code_tables, hamming
+from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.sources import ImageError, ImageSource
+from dcgan_pipeline.randomness import numpy_stream
+from dcgan_pipeline.weights import Weights
+
+Alteration = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+
+def _reencoded(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=60)
+    return Image.open(file).convert("RGB")
+
+
+def _resized(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    small = image.resize([max(1, round(0.75 * side)) for side in image.size], Image.Resampling.BICUBIC)
+    return small.resize(image.size, Image.Resampling.BICUBIC)
+
+
+def _brightened(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    return ImageEnhance.Brightness(image).enhance(1.2)
+
+
+def _shifted(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    step = max(1, round(0.04 * image.width))
+    pixels = np.pad(np.asarray(image), ((step, 0), (step, 0), (0, 0)), mode="edge")  # its last pixels fill the edge
+    return Image.fromarray(pixels[: image.height, : image.width])
+
+
+def _cropped(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    dx, dy = 0.05 * image.width, 0.05 * image.height
+    return image.resize(image.size, Image.Resampling.BICUBIC, box=(dx, dy, image.width - dx, image.height - dy))
+
+
+def _blurred(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(0.025 * image.width))
+
+
+def _noised(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    noise = generator.normal(0, 8, (image.height, image.width, 3))
+    return Image.fromarray((np.asarray(image) + noise).round().clip(0, 255).astype(np.uint8))
+
+
+ALTERATIONS: dict[str, tuple[str, Alteration]] = {
+    "re-encoded": ("JPEG at quality 60", _reencoded),
+    "resized": ("to 75 % of its side and back", _resized),
+    "brightened": ("by 20 %", _brightened),
+    "shifted": ("by 4 % of its side, across and down", _shifted),
+    "cropped": ("5 % off every side", _cropped),
+    "blurred": ("Gaussian, 2.5 % of its side", _blurred),
+    "noised": ("Gaussian, 8 levels", _noised),
+}
+"""What is planted: its name, what it is, and the function; applied to the region at its original size."""
+
+
+def measure_recall(
+    source: ImageSource,
+    hashed: Hashed,
+    weights: Weights,
+    settings: DedupSettings,
+    resample: str,
+    seed: int,
+    device: torch.device,
+) -> pd.DataFrame:
+    """Plant altered copies of a random sample and count how many are called duplicates of their originals.
+
+    Returns
+    -------
+    DataFrame
+        One row a kind of alteration: alteration, what, planted, caught (int64), recall, low and high (its 95 % Wilson
+        interval), median_distance (Hamming).
+    """
+    generator = numpy_stream(seed, "audit", "planted")
+    count = min(settings.audit.planted, len(hashed.records))
+    rows = np.sort(generator.choice(len(hashed.records), count, replace=False))
+    readable, regions = _regions(source, hashed.records, rows)
+    encoder = Encoder(weights, device)
+    lines = []
+    for name, (what, function) in ALTERATIONS.items():
+        copies = np.stack([_thumbnail(function(region, generator), resample) for region in regions])
+        codes = encoder(copies)
+        caught = _caught(copies, codes, readable, hashed, settings)
+        low, high = wilson(int(caught.sum()), len(caught))
+        median = float(np.median(hamming(codes, hashed.codes[readable])))
+        lines.append((name, what, len(caught), int(caught.sum()), caught.mean(), low, high, median))
+    columns = ["alteration", "what", "planted", "caught", "recall", "low", "high", "median_distance"]
+    table = pd.DataFrame(lines, columns=columns)
+    table.attrs = dict(hashed.codes.attrs)
+    return table
+
+
+def sample_collisions(duplicates: pd.DataFrame, settings: DedupSettings, seed: int) -> pd.DataFrame:
+    """Draw removed images at random, each beside the one that stays: rows of ``duplicates``, in random order."""
+    removed = duplicates[~duplicates["kept"] & (duplicates["row"] != duplicates["representative"])]
+    count = min(settings.audit.pairs, len(removed))
+    generator = numpy_stream(seed, "audit", "collisions")
+    sample = removed.iloc[generator.permutation(len(removed))[:count]].reset_index(drop=True)
+    sample.attrs = dict(duplicates.attrs)
+    return sample
+
+
+def wilson(count: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a proportion; (0, 1) without observations."""
+    if not total:
+        return 0.0, 1.0
+    share, spread = count / total, z * z / total
+    middle = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * np.sqrt(share * (1 - share) / total + spread / (4 * total))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def _regions(
+    source: ImageSource, records: pd.DataFrame, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], list[Image.Image]]:
+    """Cut the regions out at their original size; what has become unreadable is left out."""
+    readable, regions = [], []
+    for row in rows:
+        record = records.iloc[int(row)]
+        try:
+            image = decode_image(source.read(int(record["source_row"])), source.limits).convert("RGB")
+        except ImageError:
+            continue
+        left, top = int(record["left"]), int(record["top"])
+        readable.append(int(row))
+        regions.append(image.crop((left, top, left + int(record["width"]), top + int(record["height"]))))
+    return np.array(readable, dtype=np.int64), regions
+
+
+def _thumbnail(image: Image.Image, resample: str) -> NDArray[np.uint8]:
+    small = image.resize((SIDE, SIDE), Image.Resampling[resample.upper()])
+    return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+
+
+def _caught(
+    copies: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    originals: NDArray[np.int64],
+    hashed: Hashed,
+    settings: DedupSettings,
+) -> NDArray[np.bool_]:
+    """Look copies up as new images would be; say which find their originals."""
+    caught = np.zeros(len(copies), bool)
+    with tempfile.TemporaryDirectory() as folder:
+        stored = []
+        for name, array in (("codes", codes), ("thumbnails", copies)):
+            write_shards(ArrayChunks([array]), Path(folder) / name, len(array))
+            stored.append(ShardedArray(Path(folder) / name))
+        with code_tables(codes.shape[1], settings.memory) as tables:
+            tables.add("copies", stored[0])
+            tables.add_rows("originals", originals, hashed.codes)
+            for copy, row, _ in tables.near_codes("copies", "originals", settings.radius, settings.probes):
+                pair = originals[copy] == row
+                copy, row = copy[pair], row[pair]
+                caught[copy] = agree(stored[1], hashed.thumbnails, copy, row, settings)
+    return caught
