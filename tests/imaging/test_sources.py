@@ -464,3 +464,9 @@ def test_reading_leaves_the_files_as_they_are(tmp_path, make_zip):
     source = ZipSource(str(path), LIMITS)
     source.read(0)
     assert path.read_bytes() == before
+
+
+def test_rows_are_described_by_their_first_and_last_names(make_zip):
+    location = make_zip([(f"{name}.jpg", b"") for name in "abcd"])
+    source = ZipSource(str(location), Limits())
+    assert source.describe_rows(range(1, 4)) == f"3 images of {location}, b.jpg to d.jpg"

@@ -107,6 +107,11 @@ class ImageSource(ABC):
     def fingerprint(self) -> str:
         """Return a hexadecimal digest that changes when the images do, without reading them."""
 
+    def describe_rows(self, rows: Sequence[int] | NDArray[np.int64]) -> str:
+        """Name the first and the last of some rows, for messages."""
+        first, last = self.names[int(rows[0])], self.names[int(rows[-1])]
+        return f"{len(rows)} images of {self.location}, {first} to {last}"
+
     def _check_size(self, size: int) -> None:
         if size > self.limits.max_bytes:
             raise ImageError(f"file too large: {size} bytes, and max_bytes is {self.limits.max_bytes}")
