@@ -147,7 +147,7 @@ def _labels_of(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]
 def _hidden(name: str) -> bool:
     """Files that systems leave behind are no images: .DS_Store, __MACOSX/._a.jpg, Thumbs.db."""
     parts = PurePosixPath(name).parts
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1] == "Thumbs.db"
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1:] == ("Thumbs.db",)
 
 
 class FolderSource(_Files):
@@ -251,7 +251,7 @@ class TarSource(_Files):
             with tarfile.open(location, "r:") as archive:
                 members = archive.getmembers()
                 _check_end(location, archive.offset)
-        except tarfile.ReadError as error:
+        except (tarfile.TarError, OSError, ValueError) as error:  # broken numbers make errors of other kinds
             raise InputError(
                 f"a tar must be whole, and uncompressed so that it can be read in place, got {location} ({error}); "
                 "make it again, unpack its compression (gunzip, unxz), or unpack it into a folder"
