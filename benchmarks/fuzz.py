@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import itertools
+import os
 import shutil
 import struct
 import tarfile
@@ -21,6 +22,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,10 +89,15 @@ def images(count: int, seed: int) -> Iterator[Made]:
     """Make about ``count`` bad and odd images of all kinds; those that are listed once come whatever the count."""
     rng = np.random.default_rng(seed)
     once = [*_every_mode(), *_strips(), *_huge_headers(), *_bombs(), *_animations(), *_odd_exif(), *_no_images()]
-    several: list[Callable[[Rng], Made]] = [_cut, _flipped, _extreme_field, _spliced, _misnamed]
-    drawn = [several[k % len(several)](rng) for k in range(max(0, count - len(once)))]
+    drawn = itertools.islice(damaged_images(rng), max(0, count - len(once)))
     for number, made in enumerate([*once, *drawn]):
         yield made._replace(name=f"{made.kind.replace(' ', '_')}/{number:06d}.{made.name}")
+
+
+def damaged_images(rng: Rng) -> Iterator[Made]:
+    """Files of any format, each broken in a way of its own, without end."""
+    for break_one in itertools.cycle((_cut, _flipped, _extreme_field, _spliced, _misnamed)):
+        yield break_one(rng)
 
 
 def good_images(count: int = 40) -> Iterator[Made]:
@@ -546,16 +553,34 @@ def _sparse(inside: list[tuple[str, bytes]], png: bytes) -> bytes:
 # ---- through the stages
 
 
-class Outcome(NamedTuple):
-    """What the stages made of a source."""
+@dataclass(frozen=True)
+class Outcome:
+    """What the three stages make of a source, under the names of the catalog."""
 
-    made: list[tuple[str, NDArray[np.uint8]]]
-    """(name, pixels) of each row of `records` and `images`."""
-    rejected: list[tuple[str, str]]
-    """(name, reason) of each row of `rejected`."""
+    regions: pd.DataFrame
+    images: ShardedArray
+    thumbnails: ShardedArray
+    records: pd.DataFrame
+    rejected: pd.DataFrame
+    hash_codes: ShardedArray
+    duplicates: pd.DataFrame
+
+    def made(self) -> list[tuple[str, NDArray[np.uint8]]]:
+        """(name, pixels) of each image."""
+        return list(zip(self.records["source"], self.images[:], strict=True))
+
+    def reasons(self) -> list[tuple[str, str]]:
+        """(name, reason) of each file that is not among the images."""
+        return list(zip(self.rejected["source"], self.rejected["reason"], strict=True))
 
 
-def through_the_stages(location: Path, work: Path, engine: EngineSettings | None = None) -> Outcome:
+def through_the_stages(
+    location: Path,
+    work: Path,
+    engine: EngineSettings | None = None,
+    faces: FacesSettings | None = None,
+    preprocess: PreprocessSettings = SETTINGS,
+) -> Outcome:
     """Run the functions of `faces`, `preprocess` and `dedup` on a source, and check that every file is in one table.
 
     Raises
@@ -567,20 +592,18 @@ def through_the_stages(location: Path, work: Path, engine: EngineSettings | None
     """
     engine = engine or EngineSettings()
     source = open_source(str(location), LIMITS)
-    regions = find_regions(source, FacesSettings(), engine)
-    found = crop_and_resize(source, regions, SETTINGS, engine, work)
+    regions = find_regions(source, faces or FacesSettings(), engine)
+    found = crop_and_resize(source, regions, preprocess, engine, work)
     images, thumbnails = _stored(found.images, work / "images"), _stored(found.thumbnails, work / "thumbnails")
     device = torch.device("cpu")
     weights, _ = train_autoencoder(thumbnails, AutoencoderSettings(epochs=1), 0, device, lambda *_: None)
     codes = _stored(compute_codes(thumbnails, weights, 4096, device), work / "codes")
+    duplicates = group_equal_codes(codes)
     records, rejected = found.records, found.rejected
-    assert len(group_equal_codes(codes)) == len(images) == len(records)
+    assert len(duplicates) == len(images) == len(records)
     assert sorted([*records["source_row"], *rejected["source_row"]]) == list(range(len(source)))
     assert rejected["reason"].str.len().gt(0).all()
-    return Outcome(
-        list(zip(records["source"], images[:], strict=True)),
-        list(zip(rejected["source"], rejected["reason"], strict=True)),
-    )
+    return Outcome(regions, images, thumbnails, records, rejected, codes, duplicates)
 
 
 def _stored(data: Any, folder: Path) -> ShardedArray:
@@ -589,22 +612,23 @@ def _stored(data: Any, folder: Path) -> ShardedArray:
 
 
 def write_pile(files: Iterable[Made], folder: Path) -> Path:
-    """Write files below a folder."""
+    """Write files below a folder, all of one time of change, which is part of what a source's fingerprint digests."""
     for made in files:
         path = folder / made.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(made.data)
+        os.utime(path, (0, 0))
     return folder
 
 
 def pixels_alone(folder: Path, count: int = 40) -> dict[str, NDArray[np.uint8]]:
     """Pixels of the good images when there is nothing else."""
-    return dict(through_the_stages(write_pile(good_images(count), folder / "alone"), folder / "alone_work").made)
+    return dict(through_the_stages(write_pile(good_images(count), folder / "alone"), folder / "alone_work").made())
 
 
 def check_good(outcome: Outcome, alone: dict[str, NDArray[np.uint8]]) -> None:
     """Check that all good images are there, bit for bit as they are alone."""
-    found = [(name, pixels) for name, pixels in outcome.made if name in alone]
+    found = [(name, pixels) for name, pixels in outcome.made() if name in alone]
     assert {name for name, _ in found} == set(alone)
     assert all(np.array_equal(pixels, alone[name]) for name, pixels in found)
 
@@ -642,9 +666,9 @@ def main() -> None:
         pile = write_pile([*good_images(), *images(options.count, options.seed)], folder / "pile")
         outcome = through_the_stages(pile, folder / "work", engine)
         check_good(outcome, alone)
-        kinds = [(made.split("/")[0], "") for made, _ in outcome.made]
-        kinds += [(name.split("/")[0], reason.split(":")[0]) for name, reason in outcome.rejected]
-        _print_table("kind | files | made | rejected | reasons, the commonest first", kinds)
+        kinds = [(made.split("/")[0], "") for made, _ in outcome.made()]
+        kinds += [(name.split("/")[0], reason.split(":")[0]) for name, reason in outcome.reasons()]
+        _print_table(("kind", "files", "made", "rejected", "reasons, the commonest first"), kinds)
         _print_table(
             "kind | archives | read in place | refused | ",
             list(_archive_fates(options.count // 10, options.seed, folder)),
@@ -664,14 +688,14 @@ def _archive_fates(count: int, seed: int, folder: Path) -> Iterator[tuple[str, s
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _print_table(head: str, fates: list[tuple[str, str]]) -> None:
-    print(f"\n| {head} |\n|---|---|---|---|---|")
+def _print_table(columns: tuple[str, ...], fates: list[tuple[str, str]]) -> None:
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     table = pd.DataFrame(fates, columns=["kind", "reason"])
     for kind, rows in [*table.groupby("kind"), ("**all**", table)]:
         bad = rows.loc[rows["reason"] != "", "reason"].value_counts()
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in bad.head(3).items())
-        name = str(kind).replace("_", " ")
-        print(f"| {name} | {len(rows):,} | {len(rows) - bad.sum():,} | {bad.sum():,} | {reasons} |")
+        cells = (str(kind).replace("_", " "), f"{len(rows):,}", f"{len(rows) - bad.sum():,}", f"{bad.sum():,}", reasons)
+        print(f"| {' | '.join(cells[: len(columns)])} |")
 
 
 if __name__ == "__main__":

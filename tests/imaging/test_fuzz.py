@@ -36,9 +36,9 @@ def outcome(pile):
 def test_every_file_is_made_or_rejected_with_a_reason(pile, outcome):
     names = sorted(path.relative_to(pile).as_posix() for path in pile.rglob("*") if path.is_file())
     assert len(names) == COUNT + 40
-    accounted = [name for name, _ in outcome.made] + [name for name, _ in outcome.rejected]
+    accounted = [name for name, _ in outcome.made()] + [name for name, _ in outcome.reasons()]
     assert sorted(accounted) == names
-    assert all(reason and "\n" not in reason for _, reason in outcome.rejected)
+    assert all(reason and "\n" not in reason for _, reason in outcome.reasons())
 
 
 def test_good_images_are_what_they_are_alone(outcome, alone):
@@ -46,17 +46,17 @@ def test_good_images_are_what_they_are_alone(outcome, alone):
 
 
 def test_images_that_are_only_odd_are_made(outcome):
-    rejected = [(name.split("/")[0], reason) for name, reason in outcome.rejected]
+    rejected = [(name.split("/")[0], reason) for name, reason in outcome.reasons()]
     reasons = {reason.split(":")[0] for kind, reason in rejected if kind in ("every_mode", "wrong_ending")}
     assert reasons == {"pixels of an unknown range"}  # 32-bit integers and floats
     assert not {"1_x_N", "odd_EXIF"} & {kind for kind, _ in rejected}
 
 
 def test_what_is_no_image_or_too_large_is_never_made(outcome):
-    made = Counter(name.split("/")[0] for name, _ in outcome.made)
+    made = Counter(name.split("/")[0] for name, _ in outcome.made())
     # A codestream's first bytes and zeros may be a whole image of a few formats without checksums.
     assert made["no_image"] <= 2
-    reasons = {reason.split(":")[0] for name, reason in outcome.rejected if name.startswith("bomb/")}
+    reasons = {reason.split(":")[0] for name, reason in outcome.reasons() if name.startswith("bomb/")}
     assert reasons >= {"too many pixels", "too many scans", "too many comments", "file too large"}
 
 
@@ -70,9 +70,9 @@ def test_a_whole_run_of_the_three_stages_makes_the_same(project, pile, outcome):
     for stage in ("faces", "preprocess", "dedup"):
         project.run(stage, params={"source": str(pile), "engine": {"name": "processes", "workers": 2}})
     images, records, rejected = (project.load(name) for name in ("images", "records", "rejected"))
-    assert list(records["source"]) == [name for name, _ in outcome.made]
-    assert np.array_equal(images[:], np.stack([pixels for _, pixels in outcome.made]))
-    assert list(zip(rejected["source"], rejected["reason"], strict=True)) == outcome.rejected
+    assert list(records["source"]) == [name for name, _ in outcome.made()]
+    assert np.array_equal(images[:], np.stack([pixels for _, pixels in outcome.made()]))
+    assert list(zip(rejected["source"], rejected["reason"], strict=True)) == outcome.reasons()
     assert len(project.load("duplicates")) == len(images)
 
 
