@@ -669,10 +669,8 @@ def main() -> None:
         kinds = [(made.split("/")[0], "") for made, _ in outcome.made()]
         kinds += [(name.split("/")[0], reason.split(":")[0]) for name, reason in outcome.reasons()]
         _print_table(("kind", "files", "made", "rejected", "reasons, the commonest first"), kinds)
-        _print_table(
-            "kind | archives | read in place | refused | ",
-            list(_archive_fates(options.count // 10, options.seed, folder)),
-        )
+        fates = list(_archive_fates(options.count // 10, options.seed, folder))
+        _print_table(("kind", "archives", "read in place", "refused"), fates)
 
 
 def _archive_fates(count: int, seed: int, folder: Path) -> Iterator[tuple[str, str]]:
