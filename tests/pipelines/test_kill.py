@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 
-import pytest
 from kill import OUTPUTS
 
 MOMENTS = 3  # of each stage; DCGAN_KILL_MOMENTS=30 takes minutes
@@ -32,11 +31,10 @@ sys.addaudithook(hook)
 """
 
 
-@pytest.mark.parametrize("engine", ["local", "processes"])
-def test_the_command_is_killed_between_two_outputs_and_given_again(project, monkeypatch, tmp_path, digests, engine):
+def test_the_command_is_killed_between_two_outputs_and_given_again(project, monkeypatch, tmp_path, digests):
     """`kedro run` as a user gives it: after the kill there is a version of images, and none of thumbnails."""
     project.run("faces")
-    command = ("run", "--pipeline=preprocess", f"--params=engine.name={engine},engine.workers=2")
+    command = ("run", "--pipeline=preprocess", "--params=engine.name=processes,engine.workers=2")
     (tmp_path / "sitecustomize.py").write_text(SITE)
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
