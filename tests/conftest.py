@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -125,6 +126,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(tmp_path_factory.mktemp("finished") / "project")
     project.run()
     return project
+
+
+@pytest.fixture(scope="session")
+def digests() -> Any:
+    """SHA-256 of the files of the latest version of catalog entries, by name."""
+
+    def digest(project: Project, names: list[str]) -> dict[str, str]:
+        with project.session() as session:
+            catalog = session.load_context().catalog
+            places = {name: project.path / catalog.get(name)._get_load_path() for name in names}
+        found = {}
+        for name, place in places.items():
+            files = sorted(place.rglob("*")) if place.is_dir() else [place]
+            parts = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+            found[name] = hashlib.sha256(repr(parts).encode()).hexdigest()
+        return found
+
+    return digest
 
 
 @pytest.fixture(scope="session")

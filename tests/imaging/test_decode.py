@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from dcgan_pipeline.imaging.decode import decode_image, image_size
 from dcgan_pipeline.imaging.settings import Limits
@@ -333,3 +333,56 @@ def test_pixels_are_taken_as_they_are(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     np.testing.assert_array_equal(np.asarray(decode_image(pixels, LIMITS)), pixels)
     assert image_size(pixels, LIMITS) == (7, 5)
+
+
+def progressive(scans):
+    whole = encode(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * scans + b"\xff\xd9"
+
+
+def test_a_jpeg_of_a_hundred_scans_is_decoded_and_one_of_more_is_not():
+    """Each scan goes over all pixels: a few hundred kilobytes of them would take hours."""
+    before = progressive(0).count(b"\xff\xda")
+    assert decode_image(progressive(100 - before), LIMITS).size == (64, 64)
+    with pytest.raises(ImageError, match=r"^too many scans: 101, and at most 100 are decoded"):
+        decode_image(progressive(101 - before), LIMITS)
+
+
+def test_pixels_as_text_with_thousands_of_comments_are_rejected():
+    """Pillow copies all that follows for each of them."""
+    text = b"P2 2 1 255\n" + b"# a comment\n" * 1000 + b"0 255\n"
+    assert np.asarray(decode_image(text, LIMITS)).tolist() == [[0, 255]]
+    with pytest.raises(ImageError, match=r"^too many comments: 1001"):
+        decode_image(text + b"#", LIMITS)
+
+
+@pytest.mark.parametrize("options", [{}, {"no_jp2": True}, {"irreversible": True}, {"tile_size": (8, 8)}])
+def test_a_jpeg_2000_cut_anywhere_is_rejected(options):
+    """OpenJPEG itself fills in what is missing."""
+    data = encode(Image.fromarray(quarters()), "JPEG2000", **options)
+    for at in range(len(data)):
+        with pytest.raises(ImageError):
+            decode_image(data[:at], LIMITS)
+
+
+@pytest.mark.parametrize("mode", ["P", "L"])
+def test_a_pcx_without_its_palette_is_rejected(mode):
+    """Pillow would take the indices for shades of grey."""
+    image = Image.fromarray(quarters()).convert(mode)
+    data = encode(image, "PCX")
+    np.testing.assert_array_equal(
+        np.asarray(decode_image(data, LIMITS)), np.asarray(image.convert("RGB" if mode == "P" else "L"))
+    )
+    for at in range(len(data) - 769, len(data)):
+        with pytest.raises(ImageError):
+            decode_image(data[:at], LIMITS)
+
+
+def test_an_orientation_that_is_text_turns_neither_the_image_nor_its_size():
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    directory.tagtype[0x0112] = 2  # ASCII, and SHORT would be right
+    directory[0x0112] = "6"
+    tags = b"Exif\0\0II*\0\x08\0\0\0" + directory.tobytes(8)
+    data = encode(Image.new("RGB", (30, 20)), "JPEG", exif=tags)
+    assert image_size(data, LIMITS) == decode_image(data, LIMITS).size == (30, 20)

@@ -4,6 +4,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -464,3 +465,27 @@ def test_reading_leaves_the_files_as_they_are(tmp_path, make_zip):
     source = ZipSource(str(path), LIMITS)
     source.read(0)
     assert path.read_bytes() == before
+
+
+def test_rows_are_described_by_their_first_and_last_names(make_zip):
+    location = make_zip([(f"{name}.jpg", b"") for name in "abcd"])
+    source = ZipSource(str(location), Limits())
+    assert source.describe_rows(range(1, 4)) == f"3 images of {location}, b.jpg to d.jpg"
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "", "a//b.jpg"])
+def test_a_tar_entry_whose_name_says_nothing_stops_nothing(make_tar, name):
+    entries = [("good.jpg", b"1"), (name, b"2")] if not name.endswith("/") else [("good.jpg", b"1")]
+    source = TarSource(str(make_tar(entries)), Limits())
+    assert source.read(list(source.names).index("good.jpg")) == b"1"
+
+
+@pytest.mark.parametrize("size", [11, 10**6, 2**62])
+def test_a_tar_whose_last_header_promises_more_than_there_is_is_an_input_error(make_tar, size):
+    location = make_tar([("good.jpg", b"1" * 512)])
+    whole = location.read_bytes()
+    info = tarfile.TarInfo("lies.jpg")
+    info.size = size
+    location.write_bytes(whole[:1024] + info.tobuf(tarfile.GNU_FORMAT) + b"too short")
+    with pytest.raises(InputError, match="a tar must be whole"):
+        TarSource(str(location), Limits())

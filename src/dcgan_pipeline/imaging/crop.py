@@ -90,7 +90,9 @@ def crop_and_resize(
     shards = [_Shard(folder, k) for k in range(max(1, -(-len(boxes) // step)))]
     tasks = [(shard, boxes[shard.number * step : (shard.number + 1) * step]) for shard in shards]
     todo = [task for task in tasks if not task[0].whole()]
-    done = run_tasks(partial(_make_shard, source, settings), todo, engine)
+    done = run_tasks(
+        partial(_make_shard, source, settings), todo, engine, lambda task: source.describe_rows(task[1][:, 0])
+    )
     for _ in track(done, "preprocess: crop and resize", len(todo)):
         pass
     return _collect(source, regions, shards, images_id)

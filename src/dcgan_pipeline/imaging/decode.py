@@ -23,6 +23,8 @@ _FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG"),
     *("PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
 )
+_MAX_SCANS = 100  # of a progressive JPEG, which has about ten; libtiff has the same limit
+_MAX_COMMENTS = 1000  # in pixels written as text
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
 
@@ -80,7 +82,27 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     width, height = image.size
     if width * height > limits.max_pixels:
         raise ImageError(f"too many pixels: {width} x {height}, and max_pixels is {limits.max_pixels}")
+    _check_end(image, data)
+    _check_cost(data)
     return image
+
+
+def _check_end(image: Image.Image, data: bytes) -> None:
+    """Refuse files cut short that their decoders would fill in without a word."""
+    # The codestream begins with SOD, its data never hold the bytes of EOC (ITU-T T.800, annex A and D), and it ends so.
+    if image.format == "JPEG2000" and data.rfind(b"\xff\xd9") <= data.find(b"\xff\x93"):
+        raise ImageError("cut short: its codestream has no end")
+    # 256 colours lie behind the pixels of one plane; without them indices would be taken for shades of grey.
+    if image.format == "PCX" and image.mode == "L" and data[-769:-768] != b"\x0c":
+        raise ImageError("cut short: its palette is missing")
+
+
+def _check_cost(data: bytes) -> None:
+    """Refuse small files that would take hours: each scan goes over all pixels, each comment over all text."""
+    if data.startswith(b"\xff\xd8") and (scans := data.count(b"\xff\xda")) > _MAX_SCANS:
+        raise ImageError(f"too many scans: {scans}, and at most {_MAX_SCANS} are decoded")
+    if data[:2] in (b"P1", b"P2", b"P3") and (comments := data.count(b"#")) > _MAX_COMMENTS:
+        raise ImageError(f"too many comments: {comments}, and at most {_MAX_COMMENTS} are passed over")
 
 
 def _as_8_bit(image: Image.Image) -> Image.Image:
@@ -108,7 +130,8 @@ def _orientation(image: Image.Image) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return int(image.getexif().get(_ORIENTATION, 1))
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            return int(orientation) if orientation in range(1, 9) else 1  # "6" as text turns nothing, for Pillow too
     except Exception:  # broken metadata do not make a picture unusable
         return 1
 

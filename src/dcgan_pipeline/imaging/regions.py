@@ -65,7 +65,7 @@ def find_regions(source: ImageSource, settings: FacesSettings, engine: EngineSet
         _cascade(_cascade_file(settings.haar))  # a wrong one is said before the work starts
     step = settings.images_per_task
     tasks = [range(start, min(start + step, len(source))) for start in range(0, len(source), step)]
-    found = run_tasks(partial(_regions_of_rows, source, settings), tasks, engine)
+    found = run_tasks(partial(_regions_of_rows, source, settings), tasks, engine, source.describe_rows)
     regions = pd.concat(track(found, "faces: regions", len(tasks)), ignore_index=True)
     regions.attrs[SOURCE] = source.fingerprint()
     if not regions["kept"].any():

@@ -107,6 +107,11 @@ class ImageSource(ABC):
     def fingerprint(self) -> str:
         """Return a hexadecimal digest that changes when the images do, without reading them."""
 
+    def describe_rows(self, rows: Sequence[int] | NDArray[np.int64]) -> str:
+        """Name the first and the last of some rows, for messages."""
+        first, last = self.names[int(rows[0])], self.names[int(rows[-1])]
+        return f"{len(rows)} images of {self.location}, {first} to {last}"
+
     def _check_size(self, size: int) -> None:
         if size > self.limits.max_bytes:
             raise ImageError(f"file too large: {size} bytes, and max_bytes is {self.limits.max_bytes}")
@@ -142,7 +147,7 @@ def _labels_of(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]
 def _hidden(name: str) -> bool:
     """Files that systems leave behind are no images: .DS_Store, __MACOSX/._a.jpg, Thumbs.db."""
     parts = PurePosixPath(name).parts
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1] == "Thumbs.db"
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1:] == ("Thumbs.db",)
 
 
 class FolderSource(_Files):
@@ -246,7 +251,7 @@ class TarSource(_Files):
             with tarfile.open(location, "r:") as archive:
                 members = archive.getmembers()
                 _check_end(location, archive.offset)
-        except tarfile.ReadError as error:
+        except (tarfile.TarError, OSError, ValueError) as error:  # broken numbers make errors of other kinds
             raise InputError(
                 f"a tar must be whole, and uncompressed so that it can be read in place, got {location} ({error}); "
                 "make it again, unpack its compression (gunzip, unxz), or unpack it into a folder"
