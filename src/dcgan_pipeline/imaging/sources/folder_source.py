@@ -19,6 +19,8 @@ from dcgan_pipeline.imaging.sources.names import Names, is_hidden
 from dcgan_pipeline.imaging.sources.patterns import Glob
 from dcgan_pipeline.imaging.sources.places import LocalPlace, RemotePlace
 
+EVERYTHING = "**"
+
 
 class FolderSource(FileSource):
     """Every file below a folder, whatever its ending; links to folders are not followed.
@@ -37,7 +39,7 @@ class FolderSource(FileSource):
         self,
         location: str,
         limits: Limits,
-        pattern: str = "**",
+        pattern: str = EVERYTHING,
         names: Names | None = None,
         labelled: tuple[NDArray[np.int64], tuple[str, ...]] | None = None,
     ) -> None:
@@ -47,7 +49,7 @@ class FolderSource(FileSource):
             matches = glob.matcher()
             found = (file.name for file in LocalPlace(location).walk(glob.depth))
             names = Names(name for name in found if not is_hidden(name) and matches(name))
-        super().__init__(location, limits, names, labelled)
+        super().__init__(_called(location, pattern), limits, names, labelled)
 
     def read(self, row: int) -> bytes:
         """Return the file's bytes."""
@@ -72,6 +74,10 @@ class FolderSource(FileSource):
         return os.path.join(self.root, os.fsdecode(self.names.encoded(row)))
 
 
+def _called(location: str, pattern: str) -> str:
+    return location if pattern == EVERYTHING else f"{location.rstrip('/')}/{pattern}"
+
+
 def _size_and_time(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
@@ -92,7 +98,7 @@ class RemoteFolderSource(FileSource):
     """
 
     def __init__(
-        self, location: str, limits: Limits, pattern: str = "**", storage: Mapping[str, Any] | None = None
+        self, location: str, limits: Limits, pattern: str = EVERYTHING, storage: Mapping[str, Any] | None = None
     ) -> None:
         self.root = RemotePlace(location, dict(storage or {}))
         glob = Glob(location, pattern)
@@ -103,7 +109,7 @@ class RemoteFolderSource(FileSource):
                 names.append(file.name)
                 sizes.append(file.size)
                 versions.append(_number(file.version))
-        super().__init__(location, limits, names)
+        super().__init__(_called(location, pattern), limits, names)
         self._sizes, self._versions = sizes, versions
 
     def read(self, row: int) -> bytes:

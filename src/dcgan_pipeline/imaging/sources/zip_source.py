@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +15,12 @@ from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources.base import FileSource, ImageError
 from dcgan_pipeline.imaging.sources.places import place_at
 from dcgan_pipeline.imaging.sources.zip_directory import Directory, read_directory
+from dcgan_pipeline.imaging.sources.zip_packing import unpack
 
 _LOCAL = struct.Struct("<4s2B4HL2L2H")  # a file's own header (APPNOTE 4.3.7)
 _LOCAL_MARK = b"PK\3\4"
 _ENCRYPTED, _PATCH = 0x1, 0x20
 _NAME_AND_EXTRA = 512  # bytes that a name and the fields behind it nearly always fit in: one request instead of two
-_STEP = 4096  # bytes; bzip2 and LZMA unpack all of what they are given at once
 
 
 class ZipSource(FileSource):
@@ -42,24 +41,28 @@ class ZipSource(FileSource):
         self._overlaps = _overlaps(directory)
 
     def read(self, row: int) -> bytes:
-        """Return the file's bytes, unpacked; a header that lies about the size does not get more than the limit."""
+        """Return the file's bytes, unpacked; what it unpacks to is never more than it declares."""
         entry = self._directory
         packed, size = entry.packed[row], entry.sizes[row]
         self._check_size(size)
         if entry.flags[row] & _ENCRYPTED:
             raise ImageError("unreadable: encrypted")
+        if entry.flags[row] & _PATCH:
+            raise ImageError("unreadable: a patch and not a file")
         if self._overlaps[row]:
             raise ImageError("unreadable: overlaps another file of the zip, as in a decompression bomb")
         if packed > size + size // 50 + 4096:  # no packing adds more to what it cannot shrink
             raise ImageError(f"unreadable: {packed} bytes in the zip for a file of {size}")
         data = self._packed(entry.offsets[row], packed)
         try:
-            data = _unpack(data, self._info(row), self.limits.max_bytes + 1)
-        except NotImplementedError as error:  # a compression that Python does not know
+            data = unpack(data, entry.methods[row], size + 1)
+        except Exception as error:  # zlib, bz2 and lzma each have their own errors
             raise ImageError(f"unreadable: {error}") from None
-        except Exception as error:  # zipfile, zlib, bz2 and lzma each have their own errors
-            raise ImageError(f"unreadable: {type(error).__name__}: {error}") from None
-        self._check_size(len(data))
+        if len(data) != size:
+            some = f"more than {size}" if len(data) > size else str(len(data))
+            raise ImageError(f"unreadable: {some} bytes where the zip's directory says {size}")
+        if zlib.crc32(data) != entry.sums[row]:
+            raise ImageError("unreadable: its checksum is not the one in the zip's directory")
         return data
 
     def fingerprint(self) -> str:
@@ -78,26 +81,6 @@ class ZipSource(FileSource):
         if name + extra > _NAME_AND_EXTRA:
             data, start = self._place.read(offset + start, packed), 0
         return data[start : start + packed]
-
-    def _info(self, row: int) -> zipfile.ZipInfo:
-        entry = self._directory
-        if entry.flags[row] & _PATCH:
-            raise NotImplementedError("patched data are not supported")
-        info = zipfile.ZipInfo("image")
-        info.compress_type, info.CRC = entry.methods[row], entry.sums[row]
-        info.compress_size, info.file_size = entry.packed[row], entry.sizes[row]
-        return info
-
-
-def _unpack(data: bytes, info: zipfile.ZipInfo, at_most: int) -> bytes:
-    """Unpack a file up to so many bytes, and check its sum."""
-    bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    step = at_most if bounded else _STEP
-    unpacked = bytearray()
-    with zipfile.ZipExtFile(io.BytesIO(data), "r", info) as file:
-        while len(unpacked) < at_most and (part := file.read(step)):
-            unpacked += part
-    return bytes(unpacked)
 
 
 def _overlaps(directory: Directory) -> NDArray[np.bool_]:
