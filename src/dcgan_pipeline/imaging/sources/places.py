@@ -160,9 +160,9 @@ class RemotePlace(Place):
         files, path = self._file_system()
         try:
             return "folder" if files.info(path)["type"] == "directory" else "file"
-        except FileNotFoundError:
-            return None
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and not _hides_the_network(error):
+                return None
             raise self._gone(error) from None
 
     def open(self) -> BinaryIO:
@@ -200,9 +200,10 @@ class RemotePlace(Place):
                 return files.cat_file(path)
             with files.open(path, "rb") as file:
                 return file.read(at_most)
-        except (FileNotFoundError, PermissionError, IsADirectoryError):
-            raise
         except Exception as error:
+            about_it = isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
+            if about_it and not _hides_the_network(error):
+                raise
             raise self._gone(error) from None
 
     def walk(self, depth: int | None = None) -> Iterator[Found]:
@@ -264,6 +265,17 @@ def _is_below(path: str, folder: str) -> bool:
     """A listing may name the folder itself (S3's markers), and an index page links to its own orders (``?C=N``)."""
     name = path.rpartition("/")[2]
     return path.startswith(f"{folder}/") and name not in (".", "..") and not name.startswith(("?", "#"))
+
+
+def _hides_the_network(error: Exception) -> bool:
+    """fsspec's HTTP calls every failure "not found"; only the error before it says which one it was."""
+    cause = error.__cause__
+    status = getattr(cause, "status", None)
+    if status is not None:
+        return status == 429 or status >= 500  # too many requests; the server's own trouble
+    if isinstance(cause, FileNotFoundError | PermissionError):
+        return False
+    return isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
 
 
 def _first_line(error: Exception) -> str:

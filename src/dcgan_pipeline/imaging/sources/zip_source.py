@@ -73,7 +73,8 @@ class ZipSource(FileSource):
         """Read a file as it is packed; its own header says how far behind it that begins."""
         if not 0 <= offset < self._directory.end:
             raise ImageError("unreadable: lies outside the zip")
-        data = self._place.read(offset, _LOCAL.size + _NAME_AND_EXTRA + packed)
+        length = min(_LOCAL.size + _NAME_AND_EXTRA + packed, self._directory.end - offset)
+        data = self._place.read(offset, length)
         if len(data) < _LOCAL.size or not data.startswith(_LOCAL_MARK):
             raise ImageError("unreadable: its header is not where the zip's directory says")
         *_, name, extra = _LOCAL.unpack_from(data)
