@@ -108,7 +108,8 @@ def _load(choice: _Choice, location: str, where: str) -> Any:
         except RuntimeError:  # not on disk, or not unpacked
             return kind(where, download=True, **arguments)
     except Exception as error:  # the network's errors are of many kinds
+        reason = str(error).partition("\n")[0]
         raise InputError(
             f"{location} must be in {where} or within reach of the network, and is neither "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}); download it elsewhere and copy it there"
+            f"({type(error).__name__}: {reason}); download it elsewhere and copy it there"
         ) from None

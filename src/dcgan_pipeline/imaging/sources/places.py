@@ -279,4 +279,4 @@ def _hides_the_network(error: Exception) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
+    return str(error).partition("\n")[0]
