@@ -17,6 +17,7 @@ from dcgan_pipeline.imaging.sources import ImageError, ZipSource
 from dcgan_pipeline.imaging.sources.zip_directory import read_directory
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
+WITHOUT_MARKS = st.binary(max_size=30).filter(lambda data: b"PK" not in data)  # zipfile itself takes them for its own
 
 
 class Pipe(io.BytesIO):
@@ -41,8 +42,8 @@ class Pipe(io.BytesIO):
         ),
         max_size=6,
     ),
-    comment=st.binary(max_size=30),
-    in_front=st.binary(max_size=30),
+    comment=WITHOUT_MARKS,
+    in_front=WITHOUT_MARKS,
     limit=st.sampled_from([zipfile.ZIP64_LIMIT, 25]),
     stream=st.booleans(),
 )
