@@ -68,6 +68,40 @@ def test_sets_of_libraries_exist(photos):
     assert RawImagesDataset(filepath=str(photos)).exists()
 
 
+def test_patterns_and_shards_exist_where_something_matches(photos):
+    assert RawImagesDataset(filepath=f"{photos}/**/*.png").exists()
+    assert not RawImagesDataset(filepath=f"{photos}/**/*.jpg").exists()
+    assert len(RawImagesDataset(filepath=f"{photos}/cat/*.png").load()) == 6
+
+
+@pytest.mark.parametrize(
+    "location", ["shards/train-{000..146}.tar", "photos/**/*.jpg", "s3://bucket/a-{0..3}.tar", "https://host/a.zip"]
+)
+def test_kedro_hands_a_location_on_as_it_is_written(location, tmp_path):
+    """On the command line and in a catalog; what is relative is so to the project."""
+    from kedro.framework.cli.utils import _split_params
+    from kedro.framework.context.context import _convert_paths_to_absolute_posix
+
+    given = _split_params(None, "params", f"source={location},seed=1")["source"]
+    entry = {"type": f"{RawImagesDataset.__module__}.RawImagesDataset", "filepath": given}
+    entries = _convert_paths_to_absolute_posix(tmp_path, {"raw_images": entry})
+    dataset = DataCatalog.from_config(entries).get("raw_images")
+    expected = location if "://" in location else f"{tmp_path}/{location}"
+    assert given == location
+    assert dataset._describe()["filepath"] == expected
+
+
+def test_credentials_reach_the_file_system_and_are_not_described(photos):
+    entry = {
+        "type": "dcgan_pipeline.datasets.raw_images.RawImagesDataset",
+        "filepath": f"local://{photos}",
+        "credentials": "photos",
+    }
+    catalog = DataCatalog.from_config({"raw_images": entry}, {"photos": {"key": "a secret"}})
+    assert len(catalog.load("raw_images")) == 12
+    assert "a secret" not in repr(catalog.get("raw_images")) + str(catalog.get("raw_images")._describe())
+
+
 def test_images_are_read_only(photos):
     with pytest.raises(DatasetError, match=r"raw images are never written; .*photos is read-only"):
         RawImagesDataset(filepath=str(photos)).save("something")

@@ -118,7 +118,7 @@ def test_a_torchvision_set_is_read_from_disk(mnist, part):
 
 @pytest.mark.parametrize("where", ["CIFAR11/train", "MNIST/validation", "MNIST", "", "mnist/train", "FakeData/train"])
 def test_a_torchvision_set_that_is_not_known_is_an_input_error(where):
-    with pytest.raises(InputError, match=f"with a set of CIFAR10, MNIST, SVHN, STL10, got torchvision://{where}"):
+    with pytest.raises(InputError, match=f"CIFAR10 .*got torchvision://{where}"):
         open_source(f"torchvision://{where}")
 
 

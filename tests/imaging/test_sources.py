@@ -273,7 +273,7 @@ def test_an_entry_whose_bytes_were_changed_is_rejected(tmp_path):
     data = (tmp_path / "a.zip").read_bytes()
     (tmp_path / "a.zip").write_bytes(data.replace(b"pixels of a", b"pixels of z"))
     source = ZipSource(str(tmp_path / "a.zip"), LIMITS)
-    with pytest.raises(ImageError, match="unreadable: BadZipFile: Bad CRC-32"):
+    with pytest.raises(ImageError, match="unreadable: its checksum is not"):
         source.read(0)
     assert source.read(1) == b"pixels of b"
 

@@ -13,7 +13,7 @@ from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
 from dcgan_pipeline.imaging.decode import decode_image
-from dcgan_pipeline.imaging.open_source import Split, open_source
+from dcgan_pipeline.imaging.open_source import Split, open_source, source_exists
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
 
@@ -21,9 +21,10 @@ _PREVIEW_COLUMNS, _PREVIEW_SIDE = 8, 64
 
 
 class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
-    """A folder tree, a zip, a tar, scikit-learn's digits or a set of torchvision; read-only.
+    """A folder tree, a zip, a tar or its shards, an LMDB, a set of torchvision; on this machine or remote; read-only.
 
-    Loading lists the images and reads none of them. The folders that files lie in are their labels.
+    Loading lists the images and reads none of them. The folders that files lie in are their labels. Every form is in
+    ``docs/sources.md``.
 
     Examples
     --------
@@ -31,8 +32,13 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
 
         raw_images:
           type: dcgan_pipeline.datasets.raw_images.RawImagesDataset
-          filepath: data/01_raw/photos          # or a .zip, a .tar, sklearn://digits, torchvision://CIFAR10/train
+          filepath: data/01_raw/photos
           limits: {max_pixels: 50_000_000}
+
+        shards:
+          type: dcgan_pipeline.datasets.raw_images.RawImagesDataset
+          filepath: s3://bucket/train-{000000..000146}.tar
+          credentials: bucket                   # of conf/local/credentials.yml; optional
 
         labelled_test:
           type: dcgan_pipeline.datasets.raw_images.RawImagesDataset
@@ -50,11 +56,13 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         limits: dict[str, Any] | None = None,
         split: dict[str, Any] | None = None,
         download_to: str | None = None,
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         # Kedro makes relative paths absolute before they get here, and takes "~/photos" for one.
         self._location = re.sub(r"^.*?/(?=~/)", "", str(filepath))
         self._limits, self._split, self._download_to = limits or {}, split, download_to
+        self._storage = credentials or {}  # what fsspec needs to know: never described, and so never logged
         self.metadata = metadata
 
     def _describe(self) -> dict[str, Any]:
@@ -65,14 +73,14 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         limits = Limits.parse(self._limits, "limits")
         split = None if self._split is None else Split.parse(self._split, "split")
         folder = Path(self._download_to) if self._download_to else None
-        return open_source(self._location, limits, split, folder)
+        return open_source(self._location, limits, split, folder, self._storage)
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: images are read-only."""
         raise DatasetError(f"raw images are never written; {self._location} is read-only")
 
     def _exists(self) -> bool:
-        return "://" in self._location or Path(self._location).expanduser().exists()
+        return source_exists(self._location)
 
     def preview(self) -> ImagePreview:
         """Show Kedro-Viz the first images."""

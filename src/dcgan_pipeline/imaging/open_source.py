@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,20 @@ from dcgan_pipeline.imaging.sources import (
     ArraySource,
     FolderSource,
     ImageSource,
+    LmdbSource,
+    RemoteFolderSource,
     SubsetSource,
     TarSource,
     ZipSource,
 )
+from dcgan_pipeline.imaging.sources.lmdb_source import DATA as LMDB_DATA
+from dcgan_pipeline.imaging.sources.patterns import Glob, expand_braces, has_braces, split_glob
+from dcgan_pipeline.imaging.sources.places import Place, RemotePlace, place_at
+from dcgan_pipeline.imaging.torchvision_sets import SCHEME as TORCHVISION
+from dcgan_pipeline.imaging.torchvision_sets import open_torchvision_set
 from dcgan_pipeline.schema import Settings
 
-TORCHVISION_SETS = ("CIFAR10", "MNIST", "SVHN", "STL10")
+DIGITS = "sklearn://digits"
 
 
 class Split(Settings):
@@ -36,57 +44,133 @@ class Split(Settings):
 
 
 def open_source(
-    location: str, limits: Limits | None = None, split: Split | None = None, download_to: Path | None = None
+    location: str,
+    limits: Limits | None = None,
+    split: Split | None = None,
+    download_to: Path | None = None,
+    storage: Mapping[str, Any] | None = None,
 ) -> ImageSource:
-    """Open a pile of images.
+    """Open a pile of images; ``docs/sources.md`` has an example of each form.
 
     Parameters
     ----------
     location
-        A folder, a ``.zip`` or a ``.tar``; ``sklearn://digits`` (1 797 handwritten digits of 8 x 8, bundled with
-        scikit-learn); or ``torchvision://<set>/<split>``, such as ``torchvision://CIFAR10/train``.
+        - A folder, or the files that match a pattern: ``photos``, ``photos/**/*.jpg``.
+        - A ``.zip`` or an uncompressed ``.tar``; shards of tars: ``train-{000..146}.tar``, ``shards/*.tar``.
+        - A folder with an LMDB in it.
+        - Folders, patterns, zips and tars at an address that fsspec can open: ``s3://bucket/photos.zip``.
+        - ``torchvision://<set>/<part>``, such as ``torchvision://CIFAR10/train``.
+        - ``sklearn://digits``: 1 797 handwritten digits of 8 x 8, bundled with scikit-learn.
     limits
         What one file may ask of this machine.
     split
         Keep only the training or the test part.
     download_to
         Where torchvision's sets are, or are downloaded to.
+    storage
+        What fsspec needs to know to open an address: keys, endpoints.
 
     Raises
     ------
     InputError
-        Where there is nothing at the location, or it is of another kind.
+        Where there is nothing at the location, it cannot be reached, or it is of another kind.
     """
-    source = _open(location, limits or Limits(), download_to)
+    source = _open(location, limits or Limits(), download_to, storage)
     return source if split is None else SubsetSource(source, _split_rows(source, split))
 
 
-def _open(location: str, limits: Limits, download_to: Path | None) -> ImageSource:
-    if location == "sklearn://digits":
+def source_exists(location: str) -> bool:
+    """Say whether there is something at a location; of what is not on this machine, that is taken for granted."""
+    place = place_at(location)
+    if isinstance(place, RemotePlace) or place.kind():
+        return True
+    first = place_at(next(expand_braces(location))) if has_braces(location) else place
+    glob = split_glob(first.location)
+    return any(True for _ in _matches(glob, None)) if glob else first.kind() is not None
+
+
+def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapping[str, Any] | None) -> ImageSource:
+    if location == DIGITS:
         return _digits(limits)
-    if location.startswith("torchvision://"):
-        return _torchvision_set(location, limits, download_to)
-    path = Path(location).expanduser()
-    if not path.exists():
-        raise InputError(
-            f"a source must be a folder, a .zip, a .tar, sklearn://digits or torchvision://<set>/<split>, "
-            f"and there is nothing at {location}; put your images there or change the entry in the catalog"
-        )
-    if path.is_dir():
-        return FolderSource(str(path), limits)
-    if _is_tar(path):  # first: a tar whose last file is a zip looks like a zip too
-        return TarSource(str(path), limits)
-    if zipfile.is_zipfile(path):
-        return ZipSource(str(path), limits)
+    if location.startswith(TORCHVISION):
+        return open_torchvision_set(location, limits, download_to)
+    place = place_at(location, storage)
+    glob = split_glob(place.location)
+    remote_pattern = isinstance(place, RemotePlace) and (glob or has_braces(location))
+    kind = None if remote_pattern else place.kind()  # a path may have such characters in its names
+    if kind == "folder":
+        return _open_folder(place, limits, storage)
+    if kind == "file":
+        return _open_archive(place, limits, storage)
+    if has_braces(location) or (glob and glob.pattern.endswith(".tar")):
+        return TarSource(location, limits, _shards(location, storage))
+    if glob:
+        return _open_glob(location, glob, limits, storage)
     raise InputError(
-        f"a source that is a file must be a whole .zip or .tar, and {location} is neither (cut short, perhaps); "
-        "make the archive again, or give the folder"
+        "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits or "
+        f"torchvision://<set>/<part>, and there is nothing at {location}; put your images there or change the entry "
+        "in the catalog"
     )
 
 
-def _is_tar(path: Path) -> bool:
+def _open_folder(place: Place, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:
+    if isinstance(place, RemotePlace):
+        source = RemoteFolderSource(place.location, limits, storage=storage)
+        if len(source) <= 2 and LMDB_DATA in source.names:  # alone, or beside its lock
+            raise InputError(f"an LMDB must be on this machine, got {place.location}; copy it here")
+        return source
+    has_lmdb = place.child(LMDB_DATA).kind() == "file"
+    return LmdbSource(place.location, limits) if has_lmdb else FolderSource(place.location, limits)
+
+
+def _open_glob(location: str, glob: Glob, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:
+    if glob.pattern.endswith(".zip"):
+        raise InputError(f"shards must be tars, got {location}; give one zip, or unpack them into a folder")
+    if isinstance(place_at(glob.root), RemotePlace):
+        return RemoteFolderSource(glob.root, limits, glob.pattern, storage)
+    return FolderSource(glob.root, limits, glob.pattern)
+
+
+def _shards(location: str, storage: Mapping[str, Any] | None) -> Iterator[Place]:
+    """The tars that a location with braces or wildcards names, in its order."""
+    for name in expand_braces(location):
+        if not name.endswith(".tar"):
+            raise InputError(f"braces must name shards that end in .tar, got {location}; for images, use wildcards")
+        glob = split_glob(place_at(name).location)
+        if glob is None:
+            yield place_at(name, storage)
+        else:
+            yield from _matches(glob, storage)
+
+
+def _matches(glob: Glob, storage: Mapping[str, Any] | None) -> Iterator[Place]:
+    root, matches = place_at(glob.root, storage), glob.matcher()
+    return (root.child(found.name) for found in root.walk(glob.depth) if matches(found.name))
+
+
+def _open_archive(place: Place, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:
     try:
-        return tarfile.is_tarfile(path)
+        with place.open() as file:
+            is_tar, is_zip = _is_tar(file), zipfile.is_zipfile(file)
+    except Exception as error:
+        raise InputError(
+            f"a source must be readable from any byte on, and {place.location} is not ({type(error).__name__}: "
+            f"{error}); check its permissions, or copy it to this machine"
+        ) from None
+    if is_tar:  # first: a tar whose last file is a zip looks like a zip too
+        return TarSource(place.location, limits, storage=storage)
+    if is_zip:
+        return ZipSource(place.location, limits, storage)
+    folder = " (the address of a folder ends in /)" if isinstance(place, RemotePlace) else ""
+    raise InputError(
+        f"a source that is a file must be a whole .zip or .tar, and {place.location} is neither (cut short, perhaps)"
+        f"{folder}; make the archive again, or give the folder"
+    )
+
+
+def _is_tar(file: BinaryIO) -> bool:
+    try:
+        return tarfile.is_tarfile(file)
     except EOFError:  # a compressed file that is cut short
         return False
 
@@ -120,28 +204,4 @@ def _digits(limits: Limits) -> ArraySource:
 
     digits = load_digits()
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels of grey to 256
-    return ArraySource("sklearn://digits", images, digits.target, [str(k) for k in range(10)], limits)
-
-
-def _torchvision_set(location: str, limits: Limits, root: Path | None) -> ArraySource:
-    from torchvision import datasets
-
-    name, _, part = location.removeprefix("torchvision://").partition("/")
-    if name not in TORCHVISION_SETS or part not in ("train", "test"):
-        sets = ", ".join(TORCHVISION_SETS)
-        raise InputError(f"a torchvision source must be <set>/train or <set>/test with a set of {sets}, got {location}")
-    where = str(root or Path("data/01_raw"))
-    choice = {"train": part == "train"} if name in ("CIFAR10", "MNIST") else {"split": part}
-    try:
-        data = getattr(datasets, name)(where, download=True, **choice)
-    except Exception as error:  # the network's errors are of many kinds
-        raise InputError(
-            f"{location} must be in {where} or within reach of the network, and is neither "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}); download it elsewhere and copy it there"
-        ) from None
-    images = np.asarray(data.data)
-    if images.ndim == 4 and images.shape[1] == 3:  # SVHN and STL-10 keep channels first
-        images = images.transpose(0, 2, 3, 1)
-    labels = np.asarray(data.targets if hasattr(data, "targets") else data.labels, dtype=np.int64)
-    classes = getattr(data, "classes", [str(k) for k in range(int(labels.max()) + 1)])
-    return ArraySource(location, images, labels, classes, limits)
+    return ArraySource(DIGITS, images, digits.target, [str(k) for k in range(10)], limits)

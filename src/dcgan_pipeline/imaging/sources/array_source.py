@@ -1,0 +1,55 @@
+"""Images that are pixels already, and some rows of another source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources.base import ImageSource
+from dcgan_pipeline.imaging.sources.names import Names
+
+
+class ArraySource(ImageSource):
+    """Images that are already pixels: uint8 of shape (N, H, W) or (N, H, W, 3)."""
+
+    def __init__(
+        self,
+        location: str,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        classes: Sequence[str],
+        limits: Limits,
+    ) -> None:
+        self.location, self.limits = location, limits
+        self.images, self.labels, self.classes = images, labels.astype(np.int64), tuple(classes)
+        self.names = Names(f"{k:06d}" for k in range(len(images)))
+
+    def read(self, row: int) -> NDArray[np.uint8]:
+        """Return the pixels, of shape (H, W) or (H, W, 3)."""
+        return self.images[row]
+
+    def fingerprint(self) -> str:
+        """Digest of the pixels themselves."""
+        return hashlib.sha256(np.ascontiguousarray(self.images).tobytes()).hexdigest()
+
+
+class SubsetSource(ImageSource):
+    """Some rows of another source."""
+
+    def __init__(self, source: ImageSource, rows: NDArray[np.int64]) -> None:
+        self.source, self.rows = source, rows
+        self.location, self.limits, self.classes = source.location, source.limits, source.classes
+        self.names = Names(source.names.encoded(int(row)) for row in rows)
+        self.labels = source.labels[rows]
+
+    def read(self, row: int) -> bytes | NDArray[np.uint8]:
+        """Read the row of the other source."""
+        return self.source.read(int(self.rows[row]))
+
+    def fingerprint(self) -> str:
+        """Digest of the other source and the rows."""
+        return hashlib.sha256(self.source.fingerprint().encode() + self.rows.tobytes()).hexdigest()

@@ -1,0 +1,234 @@
+"""Tars: samples and labels of WebDataset, shards, links, and tars that are broken."""
+
+import io
+import pickle
+import tarfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.open_source import open_source
+from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources import NO_LABEL, ImageError, TarSource
+
+SAMPLES = [
+    ("000.cls", b"7\n"),
+    ("000.jpg", b"first"),
+    ("000.json", b"{}"),
+    ("001.cls", b"10"),
+    ("001.png", b"second"),
+    ("001.txt", b"a caption"),
+    ("002.cls", b"7"),
+    ("002.jpg", b"third"),
+]
+
+
+def labels_by_name(source):
+    return [source.classes[label] if label != NO_LABEL else "" for label in source.labels]
+
+
+def test_the_image_of_a_sample_is_its_row_and_its_cls_the_label(make_tar):
+    source = open_source(str(make_tar(SAMPLES)))
+    assert list(source.names) == ["000.jpg", "001.png", "002.jpg"]
+    assert [source.read(row) for row in range(3)] == [b"first", b"second", b"third"]
+    assert source.classes == ("7", "10")  # as numbers
+    assert labels_by_name(source) == ["7", "10", "7"]
+
+
+def test_labels_may_be_names_and_may_be_missing(make_tar):
+    entries = [("0.jpg", b""), ("0.cls", b" dog "), ("1.jpg", b""), ("2.cls", b"cat"), ("2.jpg", b"")]
+    entries += [("3.cls", b"\xff\xfe"), ("3.jpg", b""), ("4.cls", b"x" * 5000), ("4.jpg", b"")]
+    source = TarSource(str(make_tar(entries)), Limits())
+    assert source.classes == ("cat", "dog")
+    assert labels_by_name(source) == ["dog", "", "cat", "", ""]
+
+
+def test_of_several_images_in_a_sample_the_plain_one_is_the_row(make_tar):
+    entries = [("0.cls", b"1"), ("0.mask.png", b"mask"), ("0.JPG", b"image"), ("1.cls", b"2"), ("1.a.b", b"other")]
+    source = TarSource(str(make_tar(entries)), Limits())
+    assert list(source.names) == ["0.JPG", "1.a.b"]
+
+
+def test_without_companions_every_file_of_a_tar_is_an_image(make_tar):
+    names = ["cat/a.jpg", "cat/a.png", "cat/notes.txt", "dog/photo.2020.01.jpg", "dog/photo.2020.02.jpg", "dog/x.cls"]
+    source = TarSource(str(make_tar([(name, b"") for name in names])), Limits())
+    assert list(source.names) == names
+    assert source.classes == ("cat", "dog")
+
+
+@given(
+    keys=st.lists(st.sampled_from(["a", "b", "dir/a", "dir/b"]), min_size=1, max_size=6),
+    endings=st.data(),
+)
+def test_no_image_of_a_tar_is_lost_or_listed_twice(tmp_path_factory, keys, endings):
+    every = st.lists(st.sampled_from(["jpg", "png", "cls", "json", "txt"]), min_size=1, max_size=3, unique=True)
+    names = [f"{k}-{key}.{ending}" for k, key in enumerate(keys) for ending in endings.draw(every)]
+    path = tmp_path_factory.mktemp("tar") / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+    listed = list(TarSource(str(path), Limits()).names)
+    assert len(set(listed)) == len(listed)
+    for key in {name.partition(".")[0] for name in names}:
+        members = [name for name in names if name.startswith(f"{key}.")]
+        rows = [name for name in listed if name.startswith(f"{key}.")]
+        pictures = [name for name in members if name.endswith(("jpg", "png"))]
+        alone = not pictures or len(pictures) == len(members)
+        assert rows == (members if alone else pictures[:1])
+
+
+# ---- shards
+
+
+@pytest.fixture
+def shards(make_tar, tmp_path):
+    (tmp_path / "shards").mkdir()
+    for k in range(3):
+        entries = [
+            (f"{k}{i}.{end}", data) for i in range(2) for end, data in (("cls", b"%d" % i), ("jpg", b"%d%d" % (k, i)))
+        ]
+        make_tar(entries, f"shards/train-{k:03}.tar")
+    return tmp_path / "shards"
+
+
+@pytest.mark.parametrize("pattern", ["train-{000..002}.tar", "train-00{0,1,2}.tar", "*.tar", "**/train-*.tar"])
+def test_the_shards_of_a_set_are_one_source(shards, pattern):
+    source = open_source(f"{shards}/{pattern}")
+    assert list(source.names) == [f"train-{k:03}.tar/{k}{i}.jpg" for k in range(3) for i in range(2)]
+    assert [source.read(row).decode() for row in (5, 0, 3)] == ["21", "00", "11"]
+    assert labels_by_name(source) == ["0", "1"] * 3
+    copy = pickle.loads(pickle.dumps(source))
+    assert copy.read(4) == b"20"
+    assert copy.fingerprint() == source.fingerprint()
+
+
+def test_shards_are_in_the_order_that_they_are_asked_for(shards):
+    assert [name[:9] for name in open_source(f"{shards}/train-{{002..001}}.tar").names][::2] == [
+        "train-002",
+        "train-001",
+    ]
+
+
+def test_a_shard_that_is_not_there_is_named(shards):
+    with pytest.raises(InputError, match=r"there is nothing at .*train-003\.tar; put it there"):
+        open_source(f"{shards}/train-{{000..003}}.tar")
+
+
+def test_a_shard_that_is_cut_short_is_named(shards):
+    path = shards / "train-001.tar"
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(InputError, match=r"a tar must be whole, .* got .*train-001\.tar"):
+        open_source(f"{shards}/*.tar")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("train-{0}.tar", r"braces must hold a range .*, got \{0\}"),
+        ("train-{a..c}.tar", r"braces must hold a range"),
+        ("{a,b}/*.jpg", r"braces must name shards that end in \.tar"),
+        ("*.zip", "shards must be tars"),
+        ("nothing-*.tar", "holds none; check the path"),
+        ("a**/*.tar", r"\*\* must be a whole part of a path"),
+    ],
+)
+def test_shards_that_cannot_be_understood_are_an_input_error(shards, pattern, message):
+    with pytest.raises(InputError, match=message):
+        open_source(f"{shards}/{pattern}")
+
+
+def test_folders_in_shards_are_classes_and_shards_are_not(make_tar, tmp_path):
+    for k in range(2):
+        make_tar([(f"cat/{k}.jpg", b""), (f"dog/{k}.jpg", b""), (f"{k}.jpg", b"")], f"part-{k}.tar")
+    source = open_source(f"{tmp_path}/part-{{0..1}}.tar")
+    assert source.classes == ("cat", "dog")
+    assert labels_by_name(source) == ["cat", "dog", ""] * 2
+
+
+def test_a_fingerprint_changes_with_a_label(make_tar):
+    prints = set()
+    for label in (b"1", b"2"):
+        entries = [("0.cls", label), ("0.jpg", b""), ("1.cls", b"1"), ("1.jpg", b""), ("2.cls", b"2"), ("2.jpg", b"")]
+        prints.add(TarSource(str(make_tar(entries)), Limits()).fingerprint())
+    assert len(prints) == 2
+
+
+# ---- odd and broken members
+
+
+def write(path, *members):
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        for name, data, fields in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            for field, value in fields.items():
+                setattr(info, field, value)
+            archive.addfile(info, io.BytesIO(data))
+    return str(path)
+
+
+def test_a_hard_link_has_the_bytes_of_its_file(tmp_path):
+    link = {"type": tarfile.LNKTYPE}
+    source = TarSource(
+        write(
+            tmp_path / "a.tar",
+            ("a.jpg", b"pixels", {}),
+            ("b.jpg", b"", {**link, "linkname": "a.jpg"}),
+            ("c.jpg", b"", {**link, "linkname": "nowhere.jpg"}),
+        ),
+        Limits(),
+    )
+    assert list(source.names) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert source.read(0) == source.read(1) == b"pixels"
+    with pytest.raises(ImageError, match="a link to a file that is not in the tar"):
+        source.read(2)
+
+
+def test_symbolic_links_and_devices_are_passed_over_and_names_are_only_names(tmp_path):
+    odd = [
+        (f"{kind.decode()}.jpg", b"", {"type": kind, "linkname": "/etc/passwd"}) for kind in (b"2", b"3", b"4", b"6")
+    ]
+    names = ["../above.jpg", "/absolute.jpg"]
+    source = TarSource(write(tmp_path / "a.tar", *odd, *((name, b"x", {}) for name in names)), Limits())
+    assert list(source.names) == names
+    assert [source.read(row) for row in range(2)] == [b"x", b"x"]
+
+
+def test_a_sparse_file_is_rejected(tmp_path):
+    header = {"type": tarfile.GNUTYPE_SPARSE}
+    source = TarSource(write(tmp_path / "a.tar", ("a.jpg", b"x", header), ("b.jpg", b"y", {})), Limits())
+    with pytest.raises(ImageError, match="stored as a sparse file"):
+        source.read(0)
+    assert source.read(1) == b"y"
+
+
+@pytest.mark.parametrize("blocks", [2, 4, 6])
+def test_a_tar_cut_at_the_end_of_a_member_is_an_input_error(tmp_path, blocks):
+    whole = write(tmp_path / "a.tar", *((f"{k}.jpg", b"x", {}) for k in range(3)))
+    with open(whole, "rb") as file:
+        data = file.read(512 * blocks)
+    (tmp_path / "cut.tar").write_bytes(data)
+    with pytest.raises(InputError, match=r"must be whole.*cut short at byte \d+: the empty block .* is missing"):
+        open_source(str(tmp_path / "cut.tar"))
+
+
+@pytest.mark.parametrize("size", [-512, -1024, -(2**40), 2**60])
+def test_a_header_that_leads_nowhere_ends_in_an_input_error(tmp_path, size):
+    info = tarfile.TarInfo("a.jpg")
+    info.size = size
+    whole = write(tmp_path / "a.tar", ("b.jpg", b"x", {}))
+    with open(whole, "rb") as file:
+        data = file.read(1024)
+    (tmp_path / "bad.tar").write_bytes(data + info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(InputError, match="must be whole"):
+        TarSource(str(tmp_path / "bad.tar"), Limits())
+
+
+def test_a_tar_that_has_gone_is_an_input_error(make_tar):
+    path = make_tar([("a.jpg", b"x")])
+    source = TarSource(str(path), Limits())
+    path.unlink()
+    with pytest.raises(InputError, match=r"must stay within reach .*FileNotFoundError"):
+        source.read(0)
