@@ -173,7 +173,8 @@ def _caught(
         with code_tables(codes.shape[1], settings.memory) as tables:
             tables.add("copies", stored[0])
             tables.add_rows("originals", originals, hashed.codes)
-            for copy, row, _ in tables.near_codes("copies", "originals", settings.radius, settings.probes):
+            size = len(hashed.codes)  # as hard to find as among all
+            for copy, row, _ in tables.near_codes("copies", "originals", settings.radius, settings.probes, size):
                 pair = originals[copy] == row
                 copy, row = copy[pair], row[pair]
                 caught[copy] = agree(stored[1], hashed.thumbnails, copy, row, settings)

@@ -89,22 +89,23 @@ class CodeTables:
         return rows[order], first[order]
 
     def near_codes(
-        self, left: str, right: str, radius: int, probes: int
+        self, left: str, right: str, radius: int, probes: int, rows: int | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """Pairs of rows whose codes differ in at most ``radius`` bits, each once: (left, right, distance).
 
         Within one table a pair comes once, the lower row first. All pairs of at most :func:`sure_radius` bits are
-        found, and most of the farther ones.
+        found, and most of the farther ones. ``rows`` is the size that the bands are cut for: that of the larger table,
+        or of the one that it stands for.
         """
-        rows = max(self.connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in (left, right))
+        rows = rows or max(self.connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in (left, right))
         bands = cut_into_bands(self.bits, rows)
         flips = min(probes, radius // len(bands))
         sure = sure_radius(len(bands), flips)
         if sure < radius:
-            log.info("all pairs of codes within %d bits are looked up, and most of those within %d", sure, radius)
+            log.debug("all pairs of codes within %d bits are found, and most of those within %d", sure, radius)
         once = " AND a.row < b.row" if left == right else ""
         distance = " + ".join(f"bit_count(xor(a.{w}, b.{w}))" for w in self.words)
-        for k, band in enumerate(track(bands, "dedup: near codes", len(bands))):
+        for k, band in enumerate(track(bands, f"dedup: near codes of {left}", len(bands))):
             self._load_masks(band.width, flips)
             earlier = "".join(f" AND bit_count(xor({e.of('a')}, {e.of('b')})) > {flips}" for e in bands[:k])
             probing = f"SELECT c.*, xor({band.of('c')}, masks.mask) AS probe FROM {left} c, masks"
