@@ -4,6 +4,7 @@ import torch
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.hashing.autoencoder import Autoencoder, train_autoencoder
+from dcgan_pipeline.hashing.inputs import normalised
 from dcgan_pipeline.hashing.settings import AutoencoderSettings
 
 CPU = torch.device("cpu")
@@ -45,7 +46,8 @@ def test_the_loss_falls_below_that_of_the_mean_image(thumbnails, natural):
     _, history = fit(thumbnails, settings=SETTINGS.model_copy(update={"epochs": 30}))
     losses = history["loss"].to_numpy()
     assert losses[-1] < 0.8 * losses[0]
-    assert losses[-1] < (natural / 255).var(axis=0).mean()
+    inputs = normalised(torch.from_numpy(natural), SETTINGS.normalise)
+    assert losses[-1] < inputs.var(0).mean()
 
 
 def test_the_history_has_a_row_an_epoch_and_each_is_logged(thumbnails):
@@ -58,7 +60,7 @@ def test_the_history_has_a_row_an_epoch_and_each_is_logged(thumbnails):
 
 def test_the_mean_image_is_that_of_the_thumbnails(fitted, natural):
     weights, _ = fitted
-    expected = natural.reshape(200, -1).mean(axis=0, dtype=np.float64) / 255
+    expected = normalised(torch.from_numpy(natural), SETTINGS.normalise).double().mean(0)
     np.testing.assert_allclose(weights.tensors["mean"].numpy(), expected, atol=1e-6)
 
 

@@ -2,18 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_pipeline.hashing.autoencoder import train_autoencoder
 from dcgan_pipeline.hashing.codes import Encoder, compute_codes
-from dcgan_pipeline.hashing.settings import AutoencoderSettings
+from dcgan_pipeline.hashing.inputs import normalise
 from dcgan_pipeline.weights import Weights
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def weights(thumbnails):
-    settings = AutoencoderSettings(code_bits=64, epochs=6, batch_size=25)
-    return train_autoencoder(thumbnails, settings, 0, CPU, lambda losses, epoch: None)[0]
 
 
 def codes_of(array, weights, batch):
@@ -24,7 +17,7 @@ def as_numpy(weights):
     return [weights.tensors[name].double().numpy() for name in ("encoder.weight", "encoder.bias", "mean")]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def codes(thumbnails, weights):
     return codes_of(thumbnails, weights, 4096)
 
@@ -45,23 +38,25 @@ def test_codes_do_not_depend_on_the_order(stored, natural, weights, codes, shuff
 
 @pytest.mark.parametrize("near_threshold", [False, True])
 def test_codes_are_those_of_whole_number_arithmetic(natural, weights, near_threshold):
+    values, scale = (part.numpy() for part in normalise(torch.from_numpy(natural), weights.settings["normalise"]))
     if near_threshold:  # all units of the first image at 0, within rounding: float32 sums would decide by chance
         W, _, mean = as_numpy(weights)
-        bias = -W @ (natural[0].ravel() / 255 - mean)
+        bias = -W @ (values[0] / scale[0] - mean)
         weights = Weights({**weights.tensors, "encoder.bias": torch.from_numpy(bias)}, weights.settings)
     W, b, mean = as_numpy(weights)
-    scale = (2**15 - 1) / np.abs(W).max()
-    whole = np.round(W * scale).astype(np.int64)
-    shift = np.round((b - (W * mean).sum(1)) * scale * 255).astype(np.int64)
-    units = natural.reshape(200, -1).astype(np.int64) @ whole.T + shift
+    fixed = (2**15 - 1) / np.abs(W).max()
+    whole = np.round(W * fixed).astype(np.int64)
+    threshold = np.round(((W * mean).sum(1) - b) * fixed).astype(np.int64)
+    units = values.astype(np.int64) @ whole.T - scale.astype(np.int64) * threshold
     np.testing.assert_array_equal(Encoder(weights, CPU)(natural), np.packbits(units > 0, axis=1))
 
 
 def test_a_bit_is_on_where_the_relu_is(natural, weights, codes):
     W, b, mean = as_numpy(weights)
-    units = (natural.reshape(200, -1) / 255 - mean) @ W.T + b
-    # Rounding the weights to 16 bits moves a unit by at most half a step a pixel, and half a step for the bias.
-    error = (3072 * 0.5 + 0.5) * np.abs(W).max() / (2**15 - 1)
+    values, scale = (part.numpy() for part in normalise(torch.from_numpy(natural), weights.settings["normalise"]))
+    units = (values / scale - mean) @ W.T + b
+    # Rounding the weights to 16 bits moves a unit by at most half a step times each input, and half a step for the bias.
+    error = (np.abs(values / scale).sum(1, keepdims=True) + 1) * 0.5 * np.abs(W).max() / (2**15 - 1)
     sure = np.abs(units) > error
     bits = np.unpackbits(codes, axis=1).astype(bool)
     assert sure.mean() > 0.9
@@ -86,5 +81,5 @@ def test_bits_of_natural_images_are_used(codes):
 
 def test_codes_are_made_lazily_and_keep_the_attributes(thumbnails, weights):
     found = compute_codes(thumbnails, weights, 50, CPU)
-    assert found.attrs == {"images_id": "0123456789abcdef"}
+    assert found.attrs == {"images_id": "0123456789abcdef", "hash_encoder": weights.digest()}
     assert next(iter(found.chunks)).shape == (50, 8)

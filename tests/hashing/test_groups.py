@@ -1,115 +1,196 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dcgan_pipeline.hashing.groups import describe_groups, group_equal_codes, kept_rows, measure_groups
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.hashing.groups import (
+    describe_groups,
+    find_duplicates,
+    kept_rows,
+    measure_groups,
+    sharpness,
+)
+from dcgan_pipeline.hashing.settings import DedupSettings
 
 # Few values, so that equal codes are common; widths that are not whole words of 8 bytes among them.
 CODES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 17)), elements=st.sampled_from([0, 1, 255]))
+EXAMPLES = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+PAPER = DedupSettings(keep="earliest")
 
 
-def reference(codes):
-    """Groups by a dictionary, numbered as they appear."""
-    first, group = {}, {}
-    for row, code in enumerate(codes):
-        key = code.tobytes()
-        first.setdefault(key, row)
-        group.setdefault(key, len(group))
-    keys = [code.tobytes() for code in codes]
-    return [group[key] for key in keys], [first[key] for key in keys]
+def group(hashed, **values):
+    return find_duplicates(hashed, hashed.thumbnails, DedupSettings(**{"keep": "earliest", **values}))
+
+
+def groups_of(table):
+    return {frozenset(rows) for rows in table.groupby("group")["row"].agg(list)}
+
+
+def reference(codes, radius):
+    """Connected components of all pairs within the radius, by hand."""
+    bits = np.unpackbits(codes, axis=1).astype(int)
+    near = (bits[:, None] != bits[None]).sum(2) <= radius
+    left, found = set(range(len(codes))), set()
+    while left:
+        reached, edge = set(), {min(left)}
+        while edge:
+            reached |= edge
+            edge = {int(j) for i in edge for j in np.flatnonzero(near[i])} - reached
+        left -= reached
+        found |= {frozenset(reached)} if len(reached) > 1 else set()
+    return found
 
 
 @pytest.fixture
-def codes(stored):
+def eight(hashed):
     """Groups: 0 and 3; 1, 4 and 5; 2 alone; 6 and 7."""
-    return stored(
-        np.array([[7, 0], [1, 2], [3, 3], [7, 0], [1, 2], [1, 2], [9, 9], [9, 9]], np.uint8), 3, images_id="i"
-    )
+    return hashed(np.array([[7, 0], [1, 2], [3, 3], [7, 0], [1, 2], [1, 2], [9, 9], [9, 9]], np.uint8))
 
 
-@pytest.fixture
-def records():
-    return pd.DataFrame({"source": [f"{letter}.png" for letter in "abcdefgh"]})
+@EXAMPLES
+@given(codes=CODES)
+def test_groups_of_equal_codes_are_those_of_a_dictionary(hashed, codes):
+    assert groups_of(group(hashed(codes))) == reference(codes, 0)
 
 
-@settings(max_examples=100)
-@given(CODES, st.integers(1, 10))
-def test_groups_are_those_of_a_dictionary(stored, codes, rows_per_shard):
-    table = group_equal_codes(stored(codes, rows_per_shard))
-    group, representative = reference(codes)
-    assert table["row"].tolist() == list(range(len(codes)))
-    assert table["group"].tolist() == group
-    assert table["representative"].tolist() == representative
-    assert table["kept"].tolist() == [row == first for row, first in enumerate(representative)]
-    assert not table["distance"].any()
+@EXAMPLES
+@given(codes=CODES, radius=st.integers(1, 6))
+def test_groups_of_near_codes_are_the_components_of_all_pairs(hashed, codes, radius):
+    assert groups_of(group(hashed(codes), radius=radius, probes=3)) == reference(codes, radius)
 
 
-@settings(max_examples=50)
-@given(CODES)
-def test_the_lowest_row_of_each_group_stays_and_no_other(stored, codes):
-    table = group_equal_codes(stored(codes))
-    lowest = table.groupby("group")["row"].min()
-    assert kept_rows(table).tolist() == sorted(lowest)
-
-
-@settings(max_examples=50)
-@given(CODES, st.randoms(use_true_random=False))
-def test_the_order_of_the_images_changes_no_group(stored, codes, random):
+@EXAMPLES
+@given(codes=CODES, random=st.randoms(use_true_random=False), radius=st.integers(0, 5))
+def test_the_order_of_the_images_changes_no_group(hashed, natural, codes, random, radius):
     order = list(range(len(codes)))
     random.shuffle(order)
-    moved = group_equal_codes(stored(codes[order]))
-    as_sets = {frozenset(rows) for rows in group_equal_codes(stored(codes)).groupby("group")["row"].agg(list)}
-    back = {frozenset(order[k] for k in rows) for rows in moved.groupby("group")["row"].agg(list)}
-    assert as_sets == back
+    pictures = natural[np.arange(len(codes)) // 2]  # every picture twice, so that some candidates are confirmed
+    options = {"radius": radius, "min_similarity": 0.9}
+    straight = groups_of(group(hashed(codes, pictures), **options))
+    moved = groups_of(group(hashed(codes[order], pictures[order]), **options))
+    assert {frozenset(order[k] for k in rows) for rows in moved} == straight
 
 
-def test_table_has_the_documented_columns_and_keeps_the_attributes(codes):
-    table = group_equal_codes(codes)
+def test_table_has_the_documented_columns_and_attributes(eight):
+    table = group(eight)
     assert table.dtypes.astype(str).to_dict() == {
         "row": "int64",
         "group": "int64",
         "representative": "int64",
         "distance": "int64",
+        "similarity": "float64",
         "kept": "bool",
     }
-    assert table.attrs == {"images_id": "i"}
+    assert table.attrs == {"images_id": "i", "images": 8}
+    assert table["row"].tolist() == [0, 3, 1, 4, 5, 6, 7]
+    assert table["group"].tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert table["representative"].tolist() == [0, 0, 1, 1, 1, 6, 6]
 
 
-def test_kept_rows_are_whole_numbers_in_ascending_order(codes):
-    found = kept_rows(group_equal_codes(codes))
+def test_kept_rows_are_whole_numbers_in_ascending_order(eight):
+    found = kept_rows(group(eight))
     assert found.dtype == np.int64
     assert found.tolist() == [0, 1, 2, 6]
 
 
-def test_report_lists_shared_codes_the_largest_group_first(codes, records):
-    report = describe_groups(group_equal_codes(codes), records)
+def test_a_set_without_duplicates_keeps_all(hashed):
+    table = group(hashed(np.eye(8, dtype=np.uint8)))
+    assert table.empty
+    assert kept_rows(table).tolist() == list(range(8))
+
+
+def test_distance_and_similarity_are_those_to_the_representative(hashed, natural):
+    codes = np.array([[0b0000], [0b0001], [0b0011], [0xFF]], np.uint8)
+    table = group(hashed(codes, natural[[4, 4, 4, 5]]), radius=1)
+    assert table["row"].tolist() == [0, 1, 2]  # 2 is within 1 bit of 1, which is within 1 bit of 0
+    assert table["representative"].tolist() == [0, 0, 2]  # but not of 0, so it stays
+    assert table["distance"].tolist() == [0, 1, 0]
+    assert table["similarity"].tolist() == [1, 1, 1]
+
+
+@EXAMPLES
+@given(codes=CODES, radius=st.integers(0, 6))
+def test_every_removed_image_is_a_duplicate_of_one_that_stays(hashed, codes, radius):
+    table = group(hashed(codes), radius=radius, probes=3)
+    stays = dict(zip(table["row"], table["kept"], strict=True))
+    assert all(stays[row] for row in table["representative"])
+    assert (table["distance"] <= radius).all()
+    kept = table[table["kept"]]
+    apart = [(a, b) for _, rows in kept.groupby("group")["row"] for a in rows for b in rows if a < b]
+    assert all(np.bitwise_count(codes[a] ^ codes[b]).sum() > radius for a, b in apart)  # and no more stay
+
+
+def test_candidates_that_are_other_pictures_are_no_duplicates(hashed, natural):
+    codes = np.zeros((6, 4), np.uint8)
+    codes[4:, 0] = 1  # one bit away
+    pictures = natural[[0, 1, 0, 1, 0, 2]]
+    checked = group(hashed(codes, pictures), radius=1, min_similarity=0.9)
+    assert groups_of(checked) == {frozenset({0, 2, 4}), frozenset({1, 3})}
+    assert groups_of(group(hashed(codes, pictures), radius=1)) == {frozenset(range(6))}
+
+
+def test_a_code_of_very_many_pictures_is_given_up_loudly_and_all_stay(hashed, natural, caplog):
+    table = group(hashed(np.zeros((60, 8), np.uint8), natural[:60]), min_similarity=0.9)
+    assert "share codes with more than 32 different pictures, and stay" in caplog.text
+    assert len(kept_rows(table)) == 60
+
+
+@pytest.mark.parametrize(("keep", "stays"), [("earliest", 0), ("largest", 2), ("sharpest", 1)])
+def test_which_image_of_a_group_stays(hashed, natural, stored, keep, stays):
+    pictures = natural[[3, 3, 3]].copy()
+    images = np.stack([pictures[0] // 2 + 64, pictures[1], pictures[2] // 4 + 96])  # the middle one has most contrast
+    made = hashed(np.zeros((3, 2), np.uint8), pictures, width=[10, 20, 20], height=[10, 9, 20])
+    table = find_duplicates(made, stored(images), DedupSettings(keep=keep))
+    assert kept_rows(table).tolist() == [stays]
+    assert set(table["representative"]) == {stays}
+
+
+def test_sharpness_is_the_variance_of_the_laplacian(stored):
+    flat, step = np.full((1, 1, 8, 8), 9, np.uint8), np.zeros((1, 1, 8, 8), np.uint8)
+    step[..., 4:] = 100  # its Laplacian is 100 and -100 beside the edge, 0 elsewhere
+    found = sharpness(stored(np.concatenate([flat, step])), np.arange(2))
+    assert found.tolist() == [0, pytest.approx(2 * 8 * 100**2 / 64)]
+
+
+def test_images_that_a_person_named_stay(eight):
+    table = group(eight, always_keep=("004.png",))
+    assert kept_rows(table).tolist() == [0, 1, 2, 4, 6]
+    assert table.loc[table["row"] == 4, "representative"].item() == 1  # still listed in its group
+
+
+def test_a_name_that_is_not_there_is_one_clear_line(eight):
+    with pytest.raises(InputError, match=r"dedup\.always_keep must name images that are there, and 'x\.png' is not"):
+        group(eight, always_keep=("004.png", "x.png"))
+
+
+def test_report_lists_groups_the_largest_first(eight):
+    report = describe_groups(group(eight), eight.records)
     assert report.to_dict("list") == {
-        "group": [1, 0, 3],
+        "group": [1, 0, 2],
         "size": [3, 2, 2],
-        "kept": ["b.png", "a.png", "g.png"],
-        "removed": ["e.png\nf.png", "d.png", "h.png"],
+        "kept": ["001.png", "000.png", "006.png"],
+        "removed": ["004.png\n005.png", "003.png", "007.png"],
     }
 
 
-def test_report_finds_sources_by_row_and_not_by_the_index_of_the_records(codes, records):
-    expected = describe_groups(group_equal_codes(codes), records)
-    pd.testing.assert_frame_equal(
-        describe_groups(group_equal_codes(codes), records.set_index(records.index + 50)), expected
-    )
+def test_report_finds_sources_by_row_and_not_by_the_index_of_the_records(eight):
+    moved = eight.records.set_index(eight.records.index + 50)
+    pd.testing.assert_frame_equal(describe_groups(group(eight), moved), describe_groups(group(eight), eight.records))
 
 
-def test_report_of_a_set_without_duplicates_is_empty_and_keeps_its_columns(stored, records):
-    report = describe_groups(group_equal_codes(stored(np.eye(8, dtype=np.uint8))), records)
+def test_report_of_a_set_without_duplicates_is_empty_and_keeps_its_columns(hashed):
+    made = hashed(np.eye(8, dtype=np.uint8))
+    report = describe_groups(group(made), made.records)
     assert list(report.columns) == ["group", "size", "kept", "removed"]
     assert report.empty
 
 
-def test_numbers_of_the_report(codes):
-    metrics = measure_groups(group_equal_codes(codes), codes)
-    on = np.unpackbits(codes[:], axis=1)
+def test_numbers_of_the_report(eight):
+    metrics = measure_groups(group(eight), eight.codes)
+    on = np.unpackbits(eight.codes[:], axis=1)
     assert metrics == {
         "dedup.images": 8,
         "dedup.kept": 4,

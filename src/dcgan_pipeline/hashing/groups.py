@@ -1,7 +1,9 @@
 """Groups of duplicates: equal codes (paper 4.1.1), near codes where a radius is set, both checked on request.
 
 A node is a set of rows with one code that are the same picture; an edge joins two near nodes whose pictures agree; a
-group is a connected component. Nothing depends on the order of the images but ties in which one stays.
+group is a connected component. The ends of a chain may be different pictures, so a group keeps as many images as it
+takes for every removed one to be a duplicate of one that stays. Nothing depends on the order of the images but which
+of equals stays.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSetting
     -------
     DataFrame
         One row a member of a group of two or more, ordered by group and row: row, group (int64, numbered from 0 in
-        the order of their representatives), representative (the row that stays), distance (int64, Hamming, from the
-        representative's code), similarity (float64, of the thumbnails), kept (bool). All images that are not listed
-        stay; ``attrs["images"]`` is the number of all.
+        the order of their first rows), representative (the row that stays for it; its own where it stays), distance
+        (int64, Hamming, from the representative's code), similarity (float64, of the thumbnails), kept (bool). All
+        images that are not listed stay; ``attrs["images"]`` is the number of all.
 
     Raises
     ------
@@ -56,10 +58,10 @@ def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSetting
     """
     first, second = _edges(hashed, settings)
     members, group = _components(first, second)
-    stays = _representatives(members, group, hashed.records, images, settings.keep)
-    table = pd.DataFrame({"row": members, "representative": stays[group]})
-    table = table.sort_values(["representative", "row"], ignore_index=True)
-    table.insert(1, "group", pd.factorize(table["representative"])[0].astype(np.int64))
+    score = _scores(members, hashed.records, images, settings.keep)
+    table = pd.DataFrame({"row": members, "group": pd.factorize(group)[0].astype(np.int64)})
+    table["representative"] = _representatives(members, group, score, hashed, settings)
+    table = table.sort_values(["group", "row"], ignore_index=True)
     rows, kept = table["row"].to_numpy(), table["representative"].to_numpy()
     table["distance"] = _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, kept, np.int64)
     table["similarity"] = _compare(hashed.thumbnails, rows, kept)
@@ -97,14 +99,14 @@ def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupS
     digest = np.array([hashlib.blake2b(thumbnails[row].tobytes(), digest_size=8).digest() for row in rows], "S8")
     left = np.lexsort((rows, digest, code))
     for _ in range(_CENTRES):
-        heads = np.flatnonzero(np.r_[True, code[left][1:] != code[left][:-1]]) if len(left) else left
-        if len(heads) == len(left):
+        if not len(left):
             return centre
-        sizes = np.diff(np.r_[heads, len(left)])
-        head = np.repeat(left[heads], sizes)
+        head = np.repeat(*_heads(left, code))
         same = agree(thumbnails, thumbnails, rows[left], rows[head], settings) | (left == head)
         centre[left[same]] = rows[head[same]]
         left = left[~same]
+    if not len(left):
+        return centre
     log.warning("%d images share codes with more than %d different pictures, and stay", len(left), _CENTRES)
     return centre
 
@@ -144,17 +146,38 @@ def _components(first: Rows, second: Rows) -> tuple[Rows, Rows]:
     return rows.astype(np.int64), group.astype(np.int64)
 
 
-def _representatives(rows: Rows, group: Rows, records: pd.DataFrame, images: ShardedArray, keep: str) -> Rows:
-    """The row of each group that stays: the best, and of equals the earliest."""
+def _scores(rows: Rows, records: pd.DataFrame, images: ShardedArray, keep: str) -> NDArray[np.float64]:
+    """How much each row deserves to stay; of equals the earliest does."""
     if keep == "largest":
-        size = records["width"].to_numpy(np.int64) * records["height"].to_numpy(np.int64)
-        score = -size[rows].astype(np.float64)
-    elif keep == "sharpest":
-        score = -sharpness(images, rows)
-    else:
-        score = np.zeros(len(rows))
-    order = np.lexsort((rows, score, group))
-    return rows[order[np.unique(group[order], return_index=True)[1]]]
+        size = records["width"].to_numpy(np.float64) * records["height"].to_numpy(np.float64)
+        return size[rows]
+    return sharpness(images, rows) if keep == "sharpest" else np.zeros(len(rows))
+
+
+def _representatives(
+    rows: Rows, group: Rows, score: NDArray[np.float64], hashed: Hashed, settings: DedupSettings
+) -> Rows:
+    """Let the best of each group stay, with it go its duplicates; then the best of the rest, until none is left."""
+    representative = rows.copy()
+    left = np.lexsort((rows, -score, group))
+    while len(left):
+        best = np.repeat(*_heads(left, group))
+        gone = _duplicate_of(rows[left], rows[best], hashed, settings)
+        representative[left[gone]] = rows[best[gone]]
+        left = left[~gone & (left != best)]
+    return representative
+
+
+def _heads(left: Rows, key: Rows) -> tuple[Rows, Rows]:
+    """The first place of each run of equal keys, and the lengths of the runs."""
+    starts = np.flatnonzero(np.r_[True, key[left][1:] != key[left][:-1]])
+    return left[starts], np.diff(np.r_[starts, len(left)])
+
+
+def _duplicate_of(rows: Rows, others: Rows, hashed: Hashed, settings: DedupSettings) -> NDArray[np.bool_]:
+    if settings.min_similarity is not None:
+        return _compare(hashed.thumbnails, rows, others) >= settings.min_similarity
+    return _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, others, np.int64) <= settings.radius
 
 
 def sharpness(images: ShardedArray, rows: Rows) -> NDArray[np.float64]:

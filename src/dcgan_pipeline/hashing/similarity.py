@@ -42,7 +42,10 @@ def similarity(
     """
     found = [np.empty(0)]
     for start in range(0, len(first), _BATCH):
-        a, b = (torch.from_numpy(x[start : start + _BATCH]).to(device or "cpu") for x in (first, second))
+        a, b = (
+            torch.from_numpy(np.ascontiguousarray(x[start : start + _BATCH])).to(device or "cpu")
+            for x in (first, second)
+        )
         found.append(_similarity(a, b).cpu().numpy())
     return np.concatenate(found)
 
