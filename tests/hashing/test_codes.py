@@ -55,7 +55,7 @@ def test_a_bit_is_on_where_the_relu_is(natural, weights, codes):
     W, b, mean = as_numpy(weights)
     values, scale = (part.numpy() for part in normalise(torch.from_numpy(natural), weights.settings["normalise"]))
     units = (values / scale - mean) @ W.T + b
-    # Rounding the weights to 16 bits moves a unit by at most half a step times each input, and half a step for the bias.
+    # Rounding the weights to 16 bits moves a unit by at most half a step times each input, and half one for the bias.
     error = (np.abs(values / scale).sum(1, keepdims=True) + 1) * 0.5 * np.abs(W).max() / (2**15 - 1)
     sure = np.abs(units) > error
     bits = np.unpackbits(codes, axis=1).astype(bool)

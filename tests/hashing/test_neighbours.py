@@ -113,9 +113,11 @@ def test_hamming_counts_bits(one, other):
 def test_too_little_memory_is_one_clear_line(stored):
     generator = np.random.default_rng(0)
     codes = stored(generator.integers(0, 256, (200_000, 16), dtype=np.uint8), 100_000)
-    with (
-        pytest.raises(InputError, match=r"dedup\.memory must be enough to group the codes, and 1MB is not"),
-        code_tables(16, "1MB") as tables,
-    ):
+    with pytest.raises(InputError, match=r"dedup\.memory must be enough to group the codes, and 1MB is not"):
+        group_in(codes, "1MB")
+
+
+def group_in(codes, memory):
+    with code_tables(16, memory) as tables:
         tables.add("codes", codes)
         tables.equal_codes("codes")
