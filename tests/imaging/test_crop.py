@@ -16,10 +16,11 @@ from PIL import Image
 from dcgan_pipeline.arrays import ID
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.crop import crop_about_centre, crop_and_resize, resize_region
-from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.boxes import Box, crop_about_centre
+from dcgan_pipeline.imaging.crop import channels_first, crop_and_resize, resize_region
+from dcgan_pipeline.imaging.decode import Decoded, decode_image
 from dcgan_pipeline.imaging.open_source import open_source
-from dcgan_pipeline.imaging.regions import Box, find_regions
+from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import SubsetSource
 
@@ -29,6 +30,10 @@ SMALL = PreprocessSettings(image_size=12)
 
 def noise(width, height):
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+
+
+def resized(image, box, size, channels, resample):
+    return channels_first(resize_region(Decoded(image, image.size), box, size, resample), channels)
 
 
 def pixels(files):
@@ -61,7 +66,7 @@ def broken_photos(photos):
 
 def test_a_centred_square_is_the_papers_min_resize_and_centre_crop():
     image = noise(96, 48)
-    square = resize_region(image, Box(24, 0, 48, 48), 16, 3, "bicubic")
+    square = resized(image, Box(24, 0, 48, 48), 16, 3, "bicubic")
     small = image.resize((32, 16), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(square.transpose(1, 2, 0), np.asarray(small.crop((8, 0, 24, 16))))
 
@@ -71,21 +76,21 @@ def test_a_centred_square_is_the_papers_min_resize_and_centre_crop():
 def test_a_whole_image_is_resized_as_pillow_does(resample, size):
     image = noise(20, 20)
     expected = image.resize((size, size), Image.Resampling[resample.upper()])
-    resized = resize_region(image, Box(0, 0, 20, 20), size, 3, resample)
-    assert resized.dtype == np.uint8
-    np.testing.assert_array_equal(resized.transpose(1, 2, 0), np.asarray(expected))
+    found = resized(image, Box(0, 0, 20, 20), size, 3, resample)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found.transpose(1, 2, 0), np.asarray(expected))
 
 
 @given(left=st.integers(0, 14), top=st.integers(0, 6), side=st.integers(1, 14))
 def test_a_region_that_keeps_its_size_is_cut_out_to_the_pixel(left, top, side):
     image = noise(28, 20)
-    cut = resize_region(image, Box(left, top, side, side), side, 3, "bicubic")
+    cut = resized(image, Box(left, top, side, side), side, 3, "bicubic")
     np.testing.assert_array_equal(cut.transpose(1, 2, 0), np.asarray(image)[top : top + side, left : left + side])
 
 
 def test_a_box_filter_takes_the_mean_of_the_pixels_in_the_region():
     image = noise(30, 20)
-    halved = resize_region(image, Box(4, 2, 16, 16), 8, 3, "box")
+    halved = resized(image, Box(4, 2, 16, 16), 8, 3, "box")
     region = np.asarray(image)[2:18, 4:20].astype(float)
     means = region.reshape(8, 2, 8, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
     np.testing.assert_allclose(halved, means, atol=1)  # Pillow rounds across, and then down
@@ -93,14 +98,14 @@ def test_a_box_filter_takes_the_mean_of_the_pixels_in_the_region():
 
 def test_one_channel_is_the_luma_of_three():
     image = noise(20, 20)
-    grey = resize_region(image, Box(0, 0, 20, 20), 20, 1, "bicubic")
+    grey = resized(image, Box(0, 0, 20, 20), 20, 1, "bicubic")
     assert grey.shape == (1, 20, 20)
     weights = [0.299, 0.587, 0.114]  # ITU-R 601-2, what Pillow's mode L is
     np.testing.assert_allclose(grey[0], np.asarray(image) @ weights, atol=1)
 
 
 def test_a_grey_image_has_three_equal_channels_where_three_are_asked_for():
-    coloured = resize_region(noise(20, 20).convert("L"), Box(0, 0, 20, 20), 8, 3, "bicubic")
+    coloured = resized(noise(20, 20).convert("L"), Box(0, 0, 20, 20), 8, 3, "bicubic")
     assert coloured.shape == (3, 8, 8)
     np.testing.assert_array_equal(coloured[0], coloured[1])
     np.testing.assert_array_equal(coloured[0], coloured[2])
@@ -137,9 +142,9 @@ def test_row_i_is_the_region_that_record_i_names(photos, tmp_path, channels, fra
     for record in result.records.itertuples():
         image = decode_image(source.read(record.source_row), source.limits)
         box = crop_about_centre(Box(record.left, record.top, record.width, record.height), fraction)
-        expected = resize_region(image, box, 12, channels, "lanczos")
+        expected = resized(image, box, 12, channels, "lanczos")
         np.testing.assert_array_equal(images[record.row], expected)
-        np.testing.assert_array_equal(thumbnails[record.row], resize_region(image, box, 32, 3, "lanczos"))
+        np.testing.assert_array_equal(thumbnails[record.row], resized(image, box, 32, 3, "lanczos"))
 
 
 def test_the_records_say_where_each_image_came_from(photos, tmp_path):
@@ -160,7 +165,7 @@ def test_several_regions_of_one_image_are_several_rows(photos, tmp_path):
     result = crop_and_resize(source, both, SMALL, LOCAL, tmp_path / "work")
     assert result.records["source_row"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     image = decode_image(source.read(2), source.limits)
-    expected = resize_region(image, Box(0, 0, 8, 8), 12, 3, "bicubic")
+    expected = resized(image, Box(0, 0, 8, 8), 12, 3, "bicubic")
     np.testing.assert_array_equal(pixels(result.images)[5], expected)
 
 

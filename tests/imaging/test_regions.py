@@ -12,18 +12,11 @@ from PIL import Image
 
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.boxes import Box, centred_square, match_boxes, with_margin
 from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.detectors import detect_faces
 from dcgan_pipeline.imaging.open_source import open_source
-from dcgan_pipeline.imaging.regions import (
-    NO_FACE,
-    Box,
-    centred_square,
-    detect_faces,
-    find_regions,
-    kept_boxes,
-    match_boxes,
-    with_margin,
-)
+from dcgan_pipeline.imaging.regions import NO_FACE, find_regions, kept_boxes
 from dcgan_pipeline.imaging.settings import FacesSettings, HaarSettings, Limits
 
 LOCAL = EngineSettings()
@@ -224,7 +217,7 @@ def test_a_file_that_is_no_cascade_is_an_input_error(photos, tmp_path, text):
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 200), (64, 64)])
 def test_no_face_is_found_where_there_is_none(size):
-    assert detect_faces(Image.new("RGB", size), HaarSettings()) == []
+    assert detect_faces(Image.new("RGB", size), FacesSettings(detector="haar")) == []
 
 
 def test_images_without_faces_are_listed_with_that_reason(photos):
