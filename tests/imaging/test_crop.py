@@ -111,20 +111,6 @@ def test_a_grey_image_has_three_equal_channels_where_three_are_asked_for():
     np.testing.assert_array_equal(coloured[0], coloured[2])
 
 
-@given(side=st.integers(1, 300), left=st.integers(0, 50), top=st.integers(0, 50), fraction=st.floats(0.001, 1))
-def test_the_centre_of_a_box_is_as_far_from_every_side(side, left, top, fraction):
-    inner = crop_about_centre(Box(left, top, side, side), fraction)
-    assert inner.width == inner.height == max(1, round(side * fraction))
-    before, after = inner.left - left, left + side - inner.left - inner.width
-    assert 0 <= after - before <= 1
-    assert inner.top - top == before
-
-
-def test_half_of_128_pixels_about_the_centre_is_64():
-    assert crop_about_centre(Box(0, 0, 128, 128), 0.5)[:4] == (32, 32, 64, 64)
-    assert crop_about_centre(Box(5, 6, 7, 8), 1.0)[:4] == (5, 6, 7, 8)
-
-
 # ---- a whole source
 
 

@@ -93,9 +93,9 @@ def crop_and_resize(
     _check_regions(source, regions)
     boxes = kept_boxes(regions)
     images_id = _identity(source, boxes, settings)
-    folder = work / images_id[:16]
-    lock = hold(folder)
     step = settings.images_per_shard
+    folder = work / f"{images_id[:16]}-{step}"
+    lock = hold(folder)
     shards = [_Shard(folder, k) for k in range(max(1, -(-len(boxes) // step)))]
     tasks = [(shard, boxes[shard.number * step : (shard.number + 1) * step]) for shard in shards]
     todo = [task for task in tasks if not task[0].whole()]
@@ -140,7 +140,7 @@ def channels_first(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     """Pixels of an image as uint8 of shape (channels, height, width); one channel is the luma of three."""
     mode = "L" if channels == 1 else "RGB"
     pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
@@ -154,7 +154,7 @@ def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
 
 def _identity(source: ImageSource, boxes: NDArray[np.int64], settings: PreprocessSettings) -> str:
     digest = hashlib.sha256(source.fingerprint().encode())
-    digest.update(settings.model_dump_json().encode())
+    digest.update(settings.model_dump_json(exclude={"images_per_shard"}).encode())  # it changes no image
     digest.update(boxes.tobytes())
     return digest.hexdigest()
 
@@ -209,8 +209,11 @@ def _cut_out(
     if region.left + region.width > width or region.top + region.height > height:
         raise ImageError(f"not as its header says: decoded to {width} x {height}")
     image = resize_region(decoded, box, size, resample)
+    pixels = channels_first(image, settings.channels)
+    if (size, settings.channels) == (THUMBNAIL, 3):
+        return pixels, pixels
     thumbnail = image if size == THUMBNAIL else resize_region(decoded, box, THUMBNAIL, resample)
-    return channels_first(image, settings.channels), channels_first(thumbnail, 3)
+    return pixels, channels_first(thumbnail, 3)
 
 
 def _save(

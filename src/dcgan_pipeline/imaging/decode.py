@@ -47,7 +47,7 @@ class Decoded(NamedTuple):
 
     def edges(self, box: Box) -> tuple[float, float, float, float]:
         """Left, upper, right and lower edge, in pixels of ``image``, of a box in pixels of the whole image."""
-        left, top = (place / self.reduction + start for place, start in zip(box[:2], self.corner, strict=True))
+        left, top = box.left / self.reduction + self.corner[0], box.top / self.reduction + self.corner[1]
         return left, top, left + box.width / self.reduction, top + box.height / self.reduction
 
 

@@ -16,13 +16,13 @@ from filelock import BaseFileLock, FileLock, Timeout
 from dcgan_pipeline.arrays import ShardFiles
 from dcgan_pipeline.errors import InputError
 
-_FOLDERS = "[0-9a-f]" * 16  # names that runs give
+_FOLDERS = "[0-9a-f]" * 16 + "-*"  # names that runs give
 _CLEARING = 5  # seconds for another run to remove this folder's leftovers
 
 
 @dataclass(frozen=True)
 class HeldFiles(ShardFiles):
-    """Files of a work folder whose lock is held for as long as this object, or another of the folder, is referred to."""
+    """Files of a work folder, whose lock is held for as long as this object or another of the folder is referred to."""
 
     lock: BaseFileLock | None = field(default=None, repr=False, compare=False)
 
@@ -55,6 +55,8 @@ def hold(folder: Path) -> BaseFileLock:
 def remove_leftovers(work: Path) -> None:
     """Remove the folders that no process holds: of runs that were killed, and what others left after storing."""
     for folder in work.glob(_FOLDERS):
+        if not folder.is_dir():
+            continue
         lock = FileLock(_lock_file(folder), thread_local=False)
         try:
             lock.acquire(blocking=False)
