@@ -150,7 +150,7 @@ def test_every_face_is_kept_or_has_the_reason_that_the_rules_give(faces, rules):
             assert reason.split(":")[0] == kind
         else:
             passed.append(face)
-            assert reason in ("", f"not the {rules.faces_per_image} face of its image")
+            assert reason in ("", f"not the {rules.faces_per_image}: one face an image is kept")
     kept = [face for face, (_, reason) in zip(faces, choice, strict=True) if not reason]
     if rules.faces_per_image == "all":
         assert kept == passed
@@ -229,7 +229,7 @@ def test_lengths_are_of_the_photograph_and_not_of_the_copy(red_photographs, halv
 def test_one_face_an_image_is_kept_where_one_is_asked_for(red_photographs, halved, which):
     regions = find_regions(red_photographs, halved(faces_per_image=which), LOCAL)
     assert regions["kept"].tolist() == [True, True, False, False, False]
-    assert regions["reason"][3] == f"not the {which} face of its image"
+    assert regions["reason"][3] == f"not the {which}: one face an image is kept"
 
 
 def test_a_pool_of_processes_finds_the_same_faces_with_a_network(red_photographs, halved):

@@ -71,7 +71,7 @@ def test_an_image_with_many_faces_counts_once(tmp_path, prepare, tiny_yunet, whi
     images, labels, rejected = prepare(3, detector="yunet", yunet={"model": str(tiny_yunet)}, faces_per_image=which)
     assert labels["class"].tolist() == ["cat", "dog"]
     assert ((images[:][:, 0, 0, 0] > 100) == at_corner).all()  # the other face is in the middle of its box
-    assert rejected["reason"].str.fullmatch("not the (best|largest) face of its image").sum() == 2
+    assert rejected["reason"].str.fullmatch("not the (best|largest): one face an image is kept").sum() == 2
 
 
 def test_colour_is_made_where_it_is_asked_for(tmp_path, prepare):

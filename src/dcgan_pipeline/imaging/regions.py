@@ -96,7 +96,7 @@ def choose_faces(faces: list[Box], settings: FacesSettings, width: int, height: 
         chosen = max(kept, key=areas.__getitem__) if settings.faces_per_image == "largest" else kept[0]
         for k in kept:
             if k != chosen:
-                reasons[k] = f"not the {settings.faces_per_image} face of its image"
+                reasons[k] = f"not the {settings.faces_per_image}: one face an image is kept"
     return list(zip(regions, reasons, strict=True))
 
 
