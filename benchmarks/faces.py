@@ -18,7 +18,7 @@ import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from dcgan_pipeline.imaging.regions import Box, match_boxes
+from dcgan_pipeline.imaging.boxes import Box, match_boxes
 
 
 def read_truth(path: Path) -> dict[str, list[Box]]:

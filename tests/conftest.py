@@ -157,3 +157,55 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return ShardedArray(folder)
 
     return store
+
+
+@pytest.fixture(scope="session")
+def tiny_yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a network with YuNet's inputs and outputs that sees a face of 24 pixels about every red 8 x 8 cell.
+
+    As in OpenCV's FaceDetectorYN: a head for each of the strides 8, 16 and 32, each of them cls, obj (whose geometric
+    mean is the score), bbox (the centre's place in the cell, and the logarithms of the sides in cells) and kps. Here
+    the score is the mean of red in the cell, in [0, 1], and the coarser heads see nothing.
+    """
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants = [], []
+
+    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(name: str, values: Any, dtype: Any = np.float32) -> str:
+        constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
+        return name
+
+    weights = {8: [0, 0, 1 / 255], 16: [0, 0, 0], 32: [0, 0, 0]}  # of blue, green and red
+    for stride, weight in weights.items():
+        size = [stride, stride]
+        mean = node("AveragePool", ["input"], f"mean_{stride}", kernel_shape=size, strides=size)
+        red = node("Conv", [mean, constant(f"red_{stride}", np.reshape(weight, (1, 3, 1, 1)))], f"score_{stride}")
+        places = {"cls": None, "obj": None, "bbox": [0.5, 0.5, *np.log([24 / stride] * 2)], "kps": [0.5] * 10}
+        for head, values in places.items():
+            count, flat = 1, red
+            if values is not None:
+                count = len(values)
+                zeros = constant(f"zeros_{head}_{stride}", np.zeros((count, 1, 1, 1)))
+                maps = node("Conv", [red, zeros, constant(f"{head}_values_{stride}", values)], f"{head}_maps_{stride}")
+                flat = node("Transpose", [maps], f"{head}_last_{stride}", perm=[0, 2, 3, 1])
+            shape = constant(f"{head}_shape_{stride}", [1, -1, count], np.int64)
+            node("Reshape", [flat, shape], f"{head}_{stride}")
+    counts = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+    outputs = [
+        helper.make_tensor_value_info(f"{head}_{stride}", TensorProto.FLOAT, [1, None, count])
+        for head, count in counts.items()
+        for stride in weights
+    ]
+    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, None, None])
+    graph = helper.make_graph(nodes, "tiny_yunet", [picture], outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
+    onnx.checker.check_model(model)
+    path = tmp_path_factory.mktemp("yunet") / "tiny.onnx"
+    onnx.save(model, path)
+    return path

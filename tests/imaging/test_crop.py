@@ -1,3 +1,4 @@
+import io
 import os
 import pickle
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,11 +18,12 @@ from PIL import Image
 from dcgan_pipeline.arrays import ID
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.crop import crop_about_centre, crop_and_resize, resize_region
-from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.boxes import Box, centred_square, crop_about_centre
+from dcgan_pipeline.imaging.crop import channels_first, crop_and_resize, jpeg_reduction, resize_region
+from dcgan_pipeline.imaging.decode import Decoded, decode_image, decode_reduced
 from dcgan_pipeline.imaging.open_source import open_source
-from dcgan_pipeline.imaging.regions import Box, find_regions
-from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+from dcgan_pipeline.imaging.regions import find_regions
+from dcgan_pipeline.imaging.settings import FacesSettings, Limits, PreprocessSettings
 from dcgan_pipeline.imaging.sources import SubsetSource
 
 LOCAL = EngineSettings()
@@ -29,6 +32,10 @@ SMALL = PreprocessSettings(image_size=12)
 
 def noise(width, height):
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+
+
+def resized(image, box, size, channels, resample):
+    return channels_first(resize_region(Decoded(image, image.size), box, size, resample), channels)
 
 
 def pixels(files):
@@ -61,7 +68,7 @@ def broken_photos(photos):
 
 def test_a_centred_square_is_the_papers_min_resize_and_centre_crop():
     image = noise(96, 48)
-    square = resize_region(image, Box(24, 0, 48, 48), 16, 3, "bicubic")
+    square = resized(image, Box(24, 0, 48, 48), 16, 3, "bicubic")
     small = image.resize((32, 16), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(square.transpose(1, 2, 0), np.asarray(small.crop((8, 0, 24, 16))))
 
@@ -71,21 +78,21 @@ def test_a_centred_square_is_the_papers_min_resize_and_centre_crop():
 def test_a_whole_image_is_resized_as_pillow_does(resample, size):
     image = noise(20, 20)
     expected = image.resize((size, size), Image.Resampling[resample.upper()])
-    resized = resize_region(image, Box(0, 0, 20, 20), size, 3, resample)
-    assert resized.dtype == np.uint8
-    np.testing.assert_array_equal(resized.transpose(1, 2, 0), np.asarray(expected))
+    found = resized(image, Box(0, 0, 20, 20), size, 3, resample)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found.transpose(1, 2, 0), np.asarray(expected))
 
 
 @given(left=st.integers(0, 14), top=st.integers(0, 6), side=st.integers(1, 14))
 def test_a_region_that_keeps_its_size_is_cut_out_to_the_pixel(left, top, side):
     image = noise(28, 20)
-    cut = resize_region(image, Box(left, top, side, side), side, 3, "bicubic")
+    cut = resized(image, Box(left, top, side, side), side, 3, "bicubic")
     np.testing.assert_array_equal(cut.transpose(1, 2, 0), np.asarray(image)[top : top + side, left : left + side])
 
 
 def test_a_box_filter_takes_the_mean_of_the_pixels_in_the_region():
     image = noise(30, 20)
-    halved = resize_region(image, Box(4, 2, 16, 16), 8, 3, "box")
+    halved = resized(image, Box(4, 2, 16, 16), 8, 3, "box")
     region = np.asarray(image)[2:18, 4:20].astype(float)
     means = region.reshape(8, 2, 8, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
     np.testing.assert_allclose(halved, means, atol=1)  # Pillow rounds across, and then down
@@ -93,31 +100,144 @@ def test_a_box_filter_takes_the_mean_of_the_pixels_in_the_region():
 
 def test_one_channel_is_the_luma_of_three():
     image = noise(20, 20)
-    grey = resize_region(image, Box(0, 0, 20, 20), 20, 1, "bicubic")
+    grey = resized(image, Box(0, 0, 20, 20), 20, 1, "bicubic")
     assert grey.shape == (1, 20, 20)
     weights = [0.299, 0.587, 0.114]  # ITU-R 601-2, what Pillow's mode L is
     np.testing.assert_allclose(grey[0], np.asarray(image) @ weights, atol=1)
 
 
 def test_a_grey_image_has_three_equal_channels_where_three_are_asked_for():
-    coloured = resize_region(noise(20, 20).convert("L"), Box(0, 0, 20, 20), 8, 3, "bicubic")
+    coloured = resized(noise(20, 20).convert("L"), Box(0, 0, 20, 20), 8, 3, "bicubic")
     assert coloured.shape == (3, 8, 8)
     np.testing.assert_array_equal(coloured[0], coloured[1])
     np.testing.assert_array_equal(coloured[0], coloured[2])
 
 
-@given(side=st.integers(1, 300), left=st.integers(0, 50), top=st.integers(0, 50), fraction=st.floats(0.001, 1))
-def test_the_centre_of_a_box_is_as_far_from_every_side(side, left, top, fraction):
-    inner = crop_about_centre(Box(left, top, side, side), fraction)
-    assert inner.width == inner.height == max(1, round(side * fraction))
-    before, after = inner.left - left, left + side - inner.left - inner.width
-    assert 0 <= after - before <= 1
-    assert inner.top - top == before
+# ---- the decoder's own reduction
+
+FILTERS = ["bilinear", "bicubic", "lanczos"]
+PHOTOGRAPHS = Path(__file__).parents[2] / "../shared/data/photos/imagenet"
 
 
-def test_half_of_128_pixels_about_the_centre_is_64():
-    assert crop_about_centre(Box(0, 0, 128, 128), 0.5)[:4] == (32, 32, 64, 64)
-    assert crop_about_centre(Box(5, 6, 7, 8), 1.0)[:4] == (5, 6, 7, 8)
+def scene(seed, width=640, height=480, **options):
+    """A file of what photographs are made of: amplitudes that fall as 1/f, and sharp edges (Field 1987)."""
+    rng = np.random.default_rng(seed)
+    across, down = np.meshgrid(np.fft.rfftfreq(width), np.fft.fftfreq(height))
+    falling = 1 / np.maximum(np.hypot(across, down), 1 / width)
+    noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(3, height, width))) * falling, s=(height, width))
+    noise = noise.mean(axis=0) + 0.3 * noise  # the colours go together
+    pixels = 128 + 45 * noise / noise.std()
+    for _ in range(12):
+        left, top = rng.integers(0, width - 80), rng.integers(0, height - 80)
+        pixels[:, top : top + rng.integers(8, 80), left : left + rng.integers(8, 80)] += rng.normal(0, 60)
+    file = io.BytesIO()
+    image = Image.fromarray(pixels.transpose(1, 2, 0).clip(0, 255).astype(np.uint8))
+    image.save(file, "JPEG", **{"quality": 90, **options})
+    return file.getvalue()
+
+
+def fidelity(data, reduction, resample):
+    """PSNR in dB of the centred square at the largest size for which a reduction is used, against the whole decode."""
+    whole, reduced = (decode_reduced(data, Limits(), step) for step in (1, reduction))
+    box = centred_square(*whole.size)
+    size = int(box.width / (2.5 * reduction))
+    assert jpeg_reduction(box.width, size, resample) == reduction
+    one, other = (np.asarray(resize_region(d, box, size, resample).convert("RGB"), float) for d in (whole, reduced))
+    return 10 * np.log10(255**2 / np.mean((one - other) ** 2))
+
+
+@pytest.mark.parametrize("resample", FILTERS)
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}, {"quality": 60}])
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_a_reduced_decode_is_the_same_to_the_eye(resample, options, reduction):
+    assert min(fidelity(scene(seed, **options), reduction, resample) for seed in range(2)) > 42
+
+
+@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="needs the photographs of ../shared/data")
+@pytest.mark.parametrize("resample", FILTERS)
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_a_reduced_decode_of_real_photographs_is_as_the_page_says(resample, reduction):
+    files = [path.read_bytes() for path in sorted(PHOTOGRAPHS.glob("*.JPEG"))]
+    found = [fidelity(data, reduction, resample) for data in files]
+    assert min(found) > 42
+    assert np.median(found) > 48
+
+
+@given(side=st.integers(1, 5000), target=st.integers(4, 256), resample=st.sampled_from(FILTERS))
+def test_the_decoder_leaves_two_and_a_half_pixels_for_one(side, target, resample):
+    reduction = jpeg_reduction(side, target, resample)
+    assert reduction == 1 or side / reduction >= 2.5 * target
+    assert reduction == 4 or side / (2 * reduction) < 2.5 * target
+
+
+def test_the_box_filter_is_given_every_pixel():
+    assert jpeg_reduction(10_000, 4, "box") == 1
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Two photographs of 640 x 480, one of them turned by its EXIF tag."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for k, options in enumerate([{}, {"exif": turned}]):
+        (tmp_path / "scenes").mkdir(exist_ok=True)
+        (tmp_path / f"scenes/{k}.jpg").write_bytes(scene(k, **options))
+    return open_source(str(tmp_path / "scenes"))
+
+
+def cut_out(source, boxes, work, **settings):
+    """Cut the boxes out of every image of a source: images, thumbnails."""
+    regions = find_regions(source, FacesSettings(), LOCAL)
+    columns = ["left", "top", "width", "height"]
+    regions = pd.concat([regions.assign(**dict(zip(columns, box, strict=True))) for box in boxes])
+    regions = regions.sort_values("source_row", kind="stable", ignore_index=True)
+    result = crop_and_resize(source, regions, SMALL.model_copy(update=settings), LOCAL, work)
+    return pixels(result.images), pixels(result.thumbnails)
+
+
+def test_a_region_is_the_same_whatever_others_its_photograph_has(scenes, tmp_path):
+    large, middle, small = (10, 20, 460, 460), (30, 0, 200, 200), (101, 57, 90, 90)
+    images, thumbnails = cut_out(scenes, [large, small, middle], tmp_path / "together")
+    for k, box in enumerate([large, small, middle]):
+        alone = cut_out(scenes, [box], tmp_path / f"alone{k}")
+        np.testing.assert_array_equal(images[[k, k + 3]], alone[0])
+        np.testing.assert_array_equal(thumbnails[[k, k + 3]], alone[1])
+    for shard in (1, 2, 5):
+        again = cut_out(scenes, [large, small, middle], tmp_path / "together", images_per_shard=shard)
+        np.testing.assert_array_equal(images, again[0])
+        np.testing.assert_array_equal(thumbnails, again[1])
+
+
+def test_a_fast_decode_is_used_where_it_may_be_and_only_there(scenes, tmp_path):
+    boxes = [(10, 20, 460, 460), (101, 57, 90, 90)]
+    fast = cut_out(scenes, boxes, tmp_path / "fast")
+    whole = cut_out(scenes, boxes, tmp_path / "whole", fast_decode=False)
+    for one, other in zip(fast, whole, strict=True):
+        differences = np.abs(one.astype(int) - other).max(axis=(1, 2, 3))
+        assert (differences[[0, 2]] > 0).all()  # another computation
+        assert (differences[[0, 2]] < 40).all()  # of the same place
+        assert (differences[[1, 3]] == 0).all()  # too small to be reduced
+    for row in range(2):
+        image = decode_image(scenes.read(row), scenes.limits)
+        np.testing.assert_array_equal(whole[0][2 * row], resized(image, Box(*boxes[0]), 12, 3, "bicubic"))
+
+
+def test_a_large_photograph_that_is_cut_short_is_rejected(scenes, tmp_path):
+    path = tmp_path / "scenes/0.jpg"
+    path.write_bytes(path.read_bytes()[:-2000])
+    result = made(open_source(str(tmp_path / "scenes")), tmp_path / "work")
+    assert result.rejected["reason"].str.startswith("cut short: ").tolist() == [True]
+    assert result.records["source"].tolist() == ["1.jpg"]
+
+
+@pytest.mark.parametrize(("size", "channels"), [(32, 3), (32, 1), (16, 3)])
+def test_thumbnails_are_32_pixels_of_colour_whatever_the_images_are(scenes, tmp_path, size, channels):
+    images, thumbnails = cut_out(scenes, [(0, 0, 100, 100)], tmp_path / "work", image_size=size, channels=channels)
+    assert images.shape == (2, channels, size, size)
+    assert images.flags.c_contiguous
+    for row in range(2):
+        image = decode_image(scenes.read(row), scenes.limits)
+        np.testing.assert_array_equal(thumbnails[row], resized(image, Box(0, 0, 100, 100), 32, 3, "bicubic"))
 
 
 # ---- a whole source
@@ -137,9 +257,9 @@ def test_row_i_is_the_region_that_record_i_names(photos, tmp_path, channels, fra
     for record in result.records.itertuples():
         image = decode_image(source.read(record.source_row), source.limits)
         box = crop_about_centre(Box(record.left, record.top, record.width, record.height), fraction)
-        expected = resize_region(image, box, 12, channels, "lanczos")
+        expected = resized(image, box, 12, channels, "lanczos")
         np.testing.assert_array_equal(images[record.row], expected)
-        np.testing.assert_array_equal(thumbnails[record.row], resize_region(image, box, 32, 3, "lanczos"))
+        np.testing.assert_array_equal(thumbnails[record.row], resized(image, box, 32, 3, "lanczos"))
 
 
 def test_the_records_say_where_each_image_came_from(photos, tmp_path):
@@ -160,7 +280,7 @@ def test_several_regions_of_one_image_are_several_rows(photos, tmp_path):
     result = crop_and_resize(source, both, SMALL, LOCAL, tmp_path / "work")
     assert result.records["source_row"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     image = decode_image(source.read(2), source.limits)
-    expected = resize_region(image, Box(0, 0, 8, 8), 12, 3, "bicubic")
+    expected = resized(image, Box(0, 0, 8, 8), 12, 3, "bicubic")
     np.testing.assert_array_equal(pixels(result.images)[5], expected)
 
 

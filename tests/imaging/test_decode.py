@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
-from dcgan_pipeline.imaging.decode import decode_image, image_size
+from dcgan_pipeline.imaging.boxes import Box
+from dcgan_pipeline.imaging.decode import decode_image, decode_reduced, decode_small, image_size
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
 
@@ -386,3 +387,102 @@ def test_an_orientation_that_is_text_turns_neither_the_image_nor_its_size():
     tags = b"Exif\0\0II*\0\x08\0\0\0" + directory.tobytes(8)
     data = encode(Image.new("RGB", (30, 20)), "JPEG", exif=tags)
     assert image_size(data, LIMITS) == decode_image(data, LIMITS).size == (30, 20)
+
+
+# ---- a fraction of the size
+
+
+def ramp(width, height):
+    """Levels that rise by 2 to the right and by 1 downwards: a shift of a pixel changes every mean."""
+    down, across = np.mgrid[:height, :width]
+    return np.stack([2 * across + down, 250 - 2 * across, 128 + down - across], axis=2).clip(0, 255).astype(np.uint8)
+
+
+def level_of(decoded, box):
+    """Mean colour about a box's centre, by a symmetric filter: on a ramp, the level at the centre."""
+    small = decoded.image.resize((1, 1), Image.Resampling.BILINEAR, box=decoded.edges(box))
+    return np.asarray(small, float)[0, 0]
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("size", [(96, 64), (61, 45), (90, 35)])
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+def test_a_box_of_a_reduced_image_holds_what_it_holds_in_the_whole(orientation, size, reduction):
+    data = encode(Image.fromarray(ramp(*size)), "JPEG", quality=100, subsampling=0, exif=exif(orientation))
+    whole, reduced = decode_reduced(data, LIMITS, 1), decode_reduced(data, LIMITS, reduction)
+    assert reduced.size == whole.size == whole.image.size
+    assert reduced.image.size == tuple(-(-side // reduction) for side in whole.size)
+    width, height = whole.size
+    box = Box(width // 2 - 7, height // 2 - 5, 13, 9)
+    centre = np.asarray(whole.image, float)[box.top + 4, box.left + 6]
+    np.testing.assert_allclose(level_of(whole, box), centre, atol=1.5)
+    np.testing.assert_allclose(level_of(reduced, box), centre, atol=1 + reduction / 3)  # few pixels are left
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_reduced_pixel_is_the_mean_of_its_square(mode, options):
+    stored = Image.fromarray(ramp(64, 48)).convert(mode)
+    data = encode(stored, "JPEG", quality=98, **options)
+    whole, reduced = decode_reduced(data, LIMITS, 1).image, decode_reduced(data, LIMITS, 4).image
+    assert reduced.mode == whole.mode == ("L" if mode == "L" else "RGB")
+    expected = np.asarray(whole.resize((16, 12), Image.Resampling.BOX)).astype(int)
+    assert np.abs(np.asarray(reduced) - expected).mean() < 2
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_other_formats_are_decoded_as_they_are(file_format):
+    data = encode(Image.fromarray(ramp(40, 30)), file_format)
+    decoded = decode_reduced(data, LIMITS, 4)
+    assert (decoded.image.size, decoded.size, decoded.edges(Box(1, 2, 3, 4))) == ((40, 30), (40, 30), (1, 2, 4, 6))
+    np.testing.assert_array_equal(np.asarray(decoded.image), np.asarray(decode_image(data, LIMITS)))
+    pixels = ramp(40, 30)
+    np.testing.assert_array_equal(np.asarray(decode_reduced(pixels, LIMITS, 8).image), pixels)
+
+
+BASELINE, PROGRESSIVE = (
+    encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 70, 3), np.uint8)), "JPEG", progressive=p)
+    for p in (False, True)
+)
+
+
+@pytest.mark.parametrize("whole", [BASELINE, PROGRESSIVE], ids=["baseline", "progressive"])
+@given(share=st.floats(0, 1), reduction=st.sampled_from([2, 4, 8]))
+def test_a_file_cut_anywhere_is_refused_at_every_size_or_at_none(whole, share, reduction):
+    data = whole[: round(share * len(whole))]
+    reasons = []
+    for step in (1, reduction):
+        try:
+            decode_reduced(data, LIMITS, step)
+            reasons.append("")
+        except ImageError as error:
+            reasons.append(str(error).split(":")[0])
+    assert reasons[0] == reasons[1]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("max_side", [200, 97, 64, 33, 20])
+def test_a_small_decode_has_the_longer_side_that_is_asked_for(file_format, orientation, max_side):
+    data = encode(Image.fromarray(ramp(97, 50)), file_format, exif=exif(orientation))
+    image, size = decode_small(data, LIMITS, max_side)
+    shown = (97, 50) if orientation == 1 else (50, 97)
+    assert size == shown
+    assert max(image.size) == min(97, max_side)
+    assert min(image.size) == round(50 * min(97, max_side) / 97)
+    whole = decode_image(data, LIMITS)
+    expected = np.asarray(whole.resize(image.size, Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(np.asarray(image) - expected).mean() < 3
+
+
+def test_a_small_decode_without_a_limit_is_the_image():
+    image, size = decode_small(WHOLE["JPEG"], LIMITS, None)
+    assert size == image.size
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(decode_image(WHOLE["JPEG"], LIMITS)))
+
+
+@pytest.mark.parametrize("max_side", [None, 10])
+def test_a_small_decode_refuses_what_a_whole_one_does(max_side):
+    for data in (b"no image", BASELINE[: len(BASELINE) // 2]):
+        with pytest.raises(ImageError, match=r"not an image|cut short"):
+            decode_small(data, LIMITS, max_side)

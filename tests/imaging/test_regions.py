@@ -1,4 +1,3 @@
-import math
 import pickle
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -6,40 +5,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.boxes import Box, centred_square, match_boxes, overlap, with_margin
 from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.open_source import open_source
-from dcgan_pipeline.imaging.regions import (
-    NO_FACE,
-    Box,
-    centred_square,
-    detect_faces,
-    find_regions,
-    kept_boxes,
-    match_boxes,
-    with_margin,
-)
-from dcgan_pipeline.imaging.settings import FacesSettings, HaarSettings, Limits
+from dcgan_pipeline.imaging.regions import NO_FACE, choose_faces, find_regions, kept_boxes
+from dcgan_pipeline.imaging.settings import FacesSettings, Limits
 
 LOCAL = EngineSettings()
 COLUMNS = ["source_row", "source", "left", "top", "width", "height", "score", "kept", "reason"]
 FACES = Path(__file__).parents[2] / "../shared/data/photos/faces"
 needs_photographs = pytest.mark.skipif(not FACES.is_dir(), reason="needs the photographs of ../shared/data")
-
-SIDES = st.integers(1, 500)
-
-
-@st.composite
-def boxes_in_images(draw):
-    width, height = draw(SIDES), draw(SIDES)
-    side = draw(st.integers(1, min(width, height)))
-    left, top = draw(st.integers(0, width - side)), draw(st.integers(0, height - side))
-    return Box(left, top, side, side, 1.5), width, height
 
 
 def annotated():
@@ -50,79 +31,6 @@ def annotated():
         ]
         for image in ET.parse(FACES / "boxes.xml").iter("image")
     }
-
-
-# ---- boxes
-
-
-@given(width=SIDES, height=SIDES)
-def test_the_centred_square_is_the_largest_and_stands_in_the_middle(width, height):
-    box = centred_square(width, height)
-    assert box.width == box.height == min(width, height)
-    right, below = width - box.left - box.width, height - box.top - box.height
-    assert 0 <= right - box.left <= 1
-    assert 0 <= below - box.top <= 1
-    assert math.isnan(box.score)
-
-
-@given(given_box=boxes_in_images(), margin=st.floats(0, 5))
-def test_a_widened_box_is_a_square_inside_the_image_and_no_smaller(given_box, margin):
-    box, width, height = given_box
-    wide = with_margin(box, margin, width, height)
-    assert wide.width == wide.height == min(round(box.width * (1 + 2 * margin)), width, height)
-    assert 0 <= wide.left <= width - wide.width
-    assert 0 <= wide.top <= height - wide.height
-    assert wide.score == box.score
-
-
-@given(given_box=boxes_in_images(), margin=st.floats(0, 5))
-def test_a_widened_box_holds_the_box(given_box, margin):
-    box, width, height = given_box
-    wide = with_margin(box, margin, width, height)
-    assume(wide.width == round(box.width * (1 + 2 * margin)))  # where the image is smaller, a part may be cut
-    assert wide.left <= box.left
-    assert wide.left + wide.width >= box.left + box.width
-    assert wide.top <= box.top
-    assert wide.top + wide.height >= box.top + box.height
-
-
-@given(given_box=boxes_in_images())
-def test_no_margin_leaves_a_box_as_it_is(given_box):
-    box, width, height = given_box
-    assert with_margin(box, 0.0, width, height) == box
-
-
-def test_a_margin_away_from_the_edges_widens_every_side_by_its_part():
-    assert with_margin(Box(40, 50, 20, 20), 0.5, 200, 200)[:4] == (30, 40, 40, 40)
-
-
-def test_a_margin_at_an_edge_moves_the_box_and_does_not_cut_it():
-    assert with_margin(Box(0, 180, 20, 20), 0.5, 200, 200)[:4] == (0, 160, 40, 40)
-
-
-# ---- matching
-
-
-@given(st.lists(st.integers(0, 20), unique=True))
-def test_boxes_match_themselves(places):
-    boxes = [Box(10 * place, 0, 8, 8) for place in places]
-    assert match_boxes(boxes, boxes[::-1], 1.0) == len(boxes)
-
-
-@pytest.mark.parametrize(("shift", "overlap"), [(0, 1), (1, 9 / 11), (5, 5 / 15), (9, 1 / 19), (10, 0)])
-def test_boxes_match_at_their_intersection_over_union_and_not_above(shift, overlap):
-    found, truth = [Box(shift, 0, 10, 10)], [Box(0, 0, 10, 10)]
-    assert match_boxes(found, truth, overlap) == 1
-    assert match_boxes(found, truth, overlap + 1e-6) == 0
-
-
-def test_two_detections_of_one_face_are_one_match():
-    assert match_boxes([Box(0, 0, 10, 10), Box(1, 0, 10, 10)], [Box(0, 0, 10, 10)], 0.4) == 1
-    assert match_boxes([Box(0, 0, 10, 10)], [Box(0, 0, 10, 10), Box(1, 0, 10, 10)], 0.4) == 1
-
-
-def test_nothing_matches_nothing():
-    assert match_boxes([], [Box(0, 0, 1, 1)], 0.1) == match_boxes([Box(0, 0, 1, 1)], [], 0.1) == 0
 
 
 # ---- centred squares of a source
@@ -205,26 +113,132 @@ def test_kept_boxes_are_the_kept_rows_as_numbers(photos):
     assert 0 < len(boxes) < len(regions)
 
 
-# ---- Haar's cascade
+# ---- which faces are kept
 
 
-def test_a_cascade_that_does_not_exist_is_an_input_error_that_lists_what_there_is(photos):
-    settings = FacesSettings(detector="haar", haar=HaarSettings(cascade="haarcascade_frontalfaces.xml"))
-    with pytest.raises(InputError, match=r"got 'haarcascade_frontalfaces\.xml'; .*haarcascade_frontalface_default"):
-        find_regions(open_source(str(photos)), settings, LOCAL)
+@st.composite
+def found_faces(draw):
+    """What a detector gives for a photograph of 60 x 50: the best first."""
+    boxes = []
+    for score in sorted(draw(st.lists(st.floats(0, 1), max_size=8)), reverse=True):
+        width, height = draw(st.integers(1, 30)), draw(st.integers(1, 30))
+        boxes.append(Box(draw(st.integers(0, 30)), draw(st.integers(0, 20)), width, height, score))
+    return boxes
 
 
-@pytest.mark.parametrize("text", ["", "no xml", "<a/>"])
-def test_a_file_that_is_no_cascade_is_an_input_error(photos, tmp_path, text):
-    (tmp_path / "mine.xml").write_text(text)
-    settings = FacesSettings(detector="haar", haar=HaarSettings(cascade=str(tmp_path / "mine.xml")))
-    with pytest.raises(InputError, match=r"must be a cascade that OpenCV can read, and .*mine\.xml is none"):
-        find_regions(open_source(str(photos)), settings, LOCAL)
+RULES = st.builds(
+    FacesSettings,
+    min_side=st.integers(1, 20),
+    min_score=st.none() | st.floats(0, 1),
+    margin=st.sampled_from([0.0, 0.2]),
+    suppress_iou=st.floats(0.05, 1),
+    faces_per_image=st.sampled_from(["all", "best", "largest"]),
+)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (10, 200), (64, 64)])
-def test_no_face_is_found_where_there_is_none(size):
-    assert detect_faces(Image.new("RGB", size), HaarSettings()) == []
+@given(faces=found_faces(), rules=RULES)
+def test_every_face_is_kept_or_has_the_reason_that_the_rules_give(faces, rules):
+    choice = choose_faces(faces, rules, 60, 50)
+    assert [region for region, _ in choice] == [with_margin(face, rules.margin, 60, 50) for face in faces]
+    passed: list[Box] = []  # greedy non-maximum suppression, told by the reasons
+    for face, (region, reason) in zip(faces, choice, strict=True):
+        small = region.width < rules.min_side
+        weak = rules.min_score is not None and face.score < rules.min_score
+        twin = any(overlap(face, other) >= rules.suppress_iou for other in passed)
+        kind = "too small" if small else "too uncertain" if weak else "duplicate" if twin else ""
+        if kind:
+            assert reason.split(":")[0] == kind
+        else:
+            passed.append(face)
+            assert reason in ("", f"not the {rules.faces_per_image}: one face an image is kept")
+    kept = [face for face, (_, reason) in zip(faces, choice, strict=True) if not reason]
+    if rules.faces_per_image == "all":
+        assert kept == passed
+    elif rules.faces_per_image == "best":
+        assert kept == passed[:1]
+    else:
+        assert len(kept) == min(1, len(passed))
+        assert all(kept[0].width * kept[0].height >= face.width * face.height for face in passed)
+
+
+def test_reasons_name_the_rule_and_the_value():
+    faces = [Box(0, 0, 20, 20, 0.9), Box(5, 0, 20, 20, 0.8), Box(40, 0, 20, 20, 0.3), Box(30, 30, 4, 4, 0.95)]
+    rules = FacesSettings(min_side=10, min_score=0.5, suppress_iou=0.6)
+    assert [reason for _, reason in choose_faces(faces, rules, 100, 100)] == [
+        "",
+        "duplicate: IoU 0.60 with a better one, and suppress_iou is 0.6",
+        "too uncertain: score 0.30, and min_score is 0.5",
+        "too small: 4 pixels, and min_side is 10",
+    ]
+
+
+def test_a_face_that_breaks_a_rule_suppresses_no_other():
+    faces = [Box(0, 0, 19, 19, 0.9), Box(0, 0, 20, 20, 0.8)]
+    assert [not reason for _, reason in choose_faces(faces, FacesSettings(min_side=20), 100, 100)] == [False, True]
+
+
+def test_margins_make_no_duplicates():
+    faces = [Box(20, 40, 20, 20, 0.9), Box(41, 40, 20, 20, 0.8)]
+    assert all(not reason for _, reason in choose_faces(faces, FacesSettings(margin=1.0), 200, 200))
+
+
+@pytest.fixture
+def red_photographs(tmp_path):
+    """PNGs of 320 x 160 and 160 x 320 with red squares of 16, a square, two beside each other, and none."""
+    for k, cells in enumerate([[(32, 48)], [(32, 48), (48, 48), (128, 96)], []]):
+        pixels = np.zeros((320, 160, 3) if k else (160, 320, 3), np.uint8)
+        for n, (left, top) in enumerate(cells):
+            pixels[top : top + 16, left : left + 16, 0] = 255 - 10 * n
+        (tmp_path / "red").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / f"red/{k}.png")
+    return open_source(str(tmp_path / "red"))
+
+
+@pytest.fixture
+def halved(tiny_yunet):
+    """Settings with which each red square of 16 is a cell of the copy, and a face of 48 in the photograph."""
+    network = {"model": str(tiny_yunet), "nms_threshold": 0.9, "search_min_score": 0.6}
+
+    def make(**rules):
+        return FacesSettings(detector="yunet", detect_max_side=160, yunet=network, **rules)
+
+    return make
+
+
+def test_faces_found_in_a_smaller_copy_are_pixels_of_the_photograph(red_photographs, halved):
+    regions = find_regions(red_photographs, halved(), LOCAL)
+    assert regions["source_row"].tolist() == [0, 1, 1, 1, 2]
+    assert regions[["left", "top", "width", "height"]].to_numpy().tolist() == [
+        *[[16, 32, 48, 48]] * 2,
+        [32, 32, 48, 48],
+        [112, 80, 48, 48],
+        [0, 0, 0, 0],
+    ]
+    assert regions["kept"].tolist() == [True, True, False, True, False]
+    assert regions["reason"].str.split(":").str[0].tolist() == ["", "", "duplicate", "", NO_FACE]
+    assert regions["score"].is_monotonic_decreasing or regions["score"][1] > regions["score"][2] > regions["score"][3]
+
+
+def test_lengths_are_of_the_photograph_and_not_of_the_copy(red_photographs, halved):
+    assert find_regions(red_photographs, halved(min_side=48), LOCAL)["kept"].sum() == 3
+    with pytest.raises(InputError, match="4 x too small"):
+        find_regions(red_photographs, halved(min_side=49), LOCAL)
+
+
+@pytest.mark.parametrize("which", ["best", "largest"])
+def test_one_face_an_image_is_kept_where_one_is_asked_for(red_photographs, halved, which):
+    regions = find_regions(red_photographs, halved(faces_per_image=which), LOCAL)
+    assert regions["kept"].tolist() == [True, True, False, False, False]
+    assert regions["reason"][3] == f"not the {which}: one face an image is kept"
+
+
+def test_a_pool_of_processes_finds_the_same_faces_with_a_network(red_photographs, halved):
+    settings = halved(images_per_task=1)
+    pool = find_regions(red_photographs, settings, EngineSettings(name="processes", workers=2))
+    pd.testing.assert_frame_equal(pool, find_regions(red_photographs, halved(), LOCAL))
+
+
+# ---- faces of people
 
 
 def test_images_without_faces_are_listed_with_that_reason(photos):
@@ -289,6 +303,21 @@ def test_a_margin_widens_the_faces_that_are_found(people):
             size = decode_image(source.read(before.source_row), Limits()).size
             box = Box(before.left, before.top, before.width, before.height)
             assert (after.left, after.top, after.width, after.height) == with_margin(box, 0.25, *size)[:4]
+
+
+@needs_photographs
+def test_large_faces_are_found_in_a_smaller_copy_too(people):
+    source, whole = people
+    small = find_regions(source, FacesSettings(detector="haar", detect_max_side=400), LOCAL)
+    faces = small[small["width"] > 0]
+    large = whole[whole["width"] >= 48]  # twice the 24 pixels that the cascade looks at
+    found = 0
+    for name, part in large.groupby("source"):
+        there = [Box(*row) for row in faces.loc[faces["source"] == name, COLUMNS[2:6]].to_numpy()]
+        found += match_boxes(there, [Box(*row) for row in part[COLUMNS[2:6]].to_numpy()], 0.4)
+    assert len(large) >= 5
+    assert found >= 0.7 * len(large)
+    assert (faces["width"] >= 30).all()  # search_min_side, of the photograph
 
 
 @needs_photographs

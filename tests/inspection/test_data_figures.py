@@ -95,7 +95,32 @@ def test_an_unreadable_image_is_shown_as_such(photographs, tmp_path, rendered):
     source = open_source(str(tmp_path / "raw"))
     figure = contact_sheet(source, find_regions(source, FacesSettings(), EngineSettings()), 12)
     rendered(figure)
-    assert [text.get_text() for text in figure.axes[1].texts] == ["broken.png\nnot an image"]
+    assert figure.axes[1].get_title() == "broken.png"
+    assert [text.get_text() for text in figure.axes[1].texts] == ["not an image"]
+
+
+def test_an_image_without_a_face_says_so_over_it(photographs, rendered):
+    source, regions = photographs([(60, 40), (60, 40)])
+    nothing = {"left": 0, "top": 0, "width": 0, "height": 0, "kept": False, "reason": "no face found"}
+    regions.loc[1, list(nothing)] = list(nothing.values())
+    figure = contact_sheet(source, regions, 2)
+    rendered(figure)
+    assert [axes.get_title() for axes in figure.axes] == ["000.png", "001.png: no face found"]
+    assert not figure.axes[1].patches
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (40, 0), (0, 30), (40, 30)])
+def test_a_note_lies_on_its_photograph(photographs, rendered, corner):
+    source, regions = photographs([(60, 50)])
+    left, top = corner
+    regions = regions.assign(left=left, top=top, width=20, height=20, kept=False, reason="too uncertain: score 0.1")
+    figure = contact_sheet(source, regions, 1)
+    rendered(figure)
+    (axes,) = figure.axes
+    (note,) = axes.texts
+    inside, whole = note.get_window_extent(), axes.get_window_extent()
+    assert whole.x0 - 3 <= inside.x0 <= inside.x1 <= whole.x1 + 3
+    assert whole.y0 - 3 <= inside.y0 <= inside.y1 <= whole.y1 + 3
 
 
 @pytest.mark.parametrize("name", ["pay_$_5_$_now.png", "$\\frac$.png", "a" * 120 + ".png", "two\nlines.png"])

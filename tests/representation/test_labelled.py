@@ -21,11 +21,11 @@ def write(folder, greys, size=(6, 4)):
 
 @pytest.fixture
 def prepare(tmp_path):
-    def run(channels=1, images_per_shard=2):
+    def run(channels=1, images_per_shard=2, **faces):
         settings = PreprocessSettings(image_size=8, channels=channels, images_per_shard=images_per_shard)
         source = open_source(str(tmp_path / "raw"))
         files, labels, rejected = prepare_labelled(
-            source, FacesSettings(), settings, EngineSettings(), tmp_path / "work"
+            source, FacesSettings(**faces), settings, EngineSettings(), tmp_path / "work"
         )
         write_shards(files, tmp_path / "stored", 100)
         return ShardedArray(tmp_path / "stored"), labels, rejected
@@ -57,6 +57,21 @@ def test_the_centred_square_is_taken(tmp_path, prepare):
         Image.fromarray(wide).save(path)
     images, *_ = prepare()
     assert (images[:] == 250).all()
+
+
+@pytest.mark.parametrize(("which", "at_corner"), [("all", True), ("best", True), ("largest", False)])
+def test_an_image_with_many_faces_counts_once(tmp_path, prepare, tiny_yunet, which, at_corner):
+    for name in ("cat/a.png", "dog/b.png"):
+        path = tmp_path / "raw" / name
+        path.parent.mkdir(parents=True)
+        faces = np.zeros((96, 96, 3), np.uint8)
+        faces[0:8, 0:8, 0] = 250  # at the corner: a smaller box
+        faces[64:72, 64:72, 0] = 200
+        Image.fromarray(faces).save(path)
+    images, labels, rejected = prepare(3, detector="yunet", yunet={"model": str(tiny_yunet)}, faces_per_image=which)
+    assert labels["class"].tolist() == ["cat", "dog"]
+    assert ((images[:][:, 0, 0, 0] > 100) == at_corner).all()  # the other face is in the middle of its box
+    assert rejected["reason"].str.fullmatch("not the (best|largest): one face an image is kept").sum() == 2
 
 
 def test_colour_is_made_where_it_is_asked_for(tmp_path, prepare):

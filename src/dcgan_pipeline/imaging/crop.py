@@ -2,33 +2,39 @@
 
 Workers write their shards themselves, into a work folder, each under a temporary name that is then replaced: pixels
 never travel through the parent, a task that is run twice gives the same file, and a run that was killed goes on from
-the shards that are whole.
+the shards that are whole (:mod:`dcgan_pipeline.imaging.work_folder`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from filelock import BaseFileLock
 from numpy.typing import NDArray
 from PIL import Image
 
 from dcgan_pipeline.arrays import ID, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.decode import decode_image
-from dcgan_pipeline.imaging.regions import SOURCE, Box, kept_boxes
+from dcgan_pipeline.imaging.boxes import Box, crop_about_centre
+from dcgan_pipeline.imaging.decode import Decoded, decode_reduced
+from dcgan_pipeline.imaging.regions import SOURCE, count_reasons, kept_boxes
 from dcgan_pipeline.imaging.settings import PreprocessSettings
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
+from dcgan_pipeline.imaging.work_folder import HeldFiles, hold, remove_leftovers
 from dcgan_pipeline.progress import track
 
 THUMBNAIL = 32  # pixels; what the paper hashes (paper 4.1.1)
+_SPARE = 2.5  # decoded pixels for one of the result, at least, where the decoder leaves pixels out
 BOX_COLUMNS = ["left", "top", "width", "height"]
 
 
@@ -75,18 +81,21 @@ def crop_and_resize(
         The images, and the table that :func:`~dcgan_pipeline.imaging.regions.find_regions` made of them.
     work
         A folder on the same disk as the results. Each source and settings have a folder of their own in it, so that
-        runs side by side leave each other alone; one that was killed goes on from the shards that are whole.
+        runs side by side leave each other alone; one that was killed goes on from the shards that are whole. Once
+        the images are made, what killed runs of other settings left is removed.
 
     Raises
     ------
     InputError
-        Where the regions are of another source, or no image at all could be cut out.
+        Where the regions are of another source, another process is making the same images, or no image at all could
+        be cut out.
     """
     _check_regions(source, regions)
     boxes = kept_boxes(regions)
     images_id = _identity(source, boxes, settings)
-    folder = _work_folder(work, images_id)
     step = settings.images_per_shard
+    folder = work / f"{images_id[:16]}-{step}"
+    lock = hold(folder)
     shards = [_Shard(folder, k) for k in range(max(1, -(-len(boxes) // step)))]
     tasks = [(shard, boxes[shard.number * step : (shard.number + 1) * step]) for shard in shards]
     todo = [task for task in tasks if not task[0].whole()]
@@ -95,27 +104,45 @@ def crop_and_resize(
     )
     for _ in track(done, "preprocess: crop and resize", len(todo)):
         pass
-    return _collect(source, regions, shards, images_id)
+    made = _collect(source, regions, shards, images_id, lock)
+    remove_leftovers(work)
+    return made
 
 
-def resize_region(image: Image.Image, box: Box, size: int, channels: int, resample: str) -> NDArray[np.uint8]:
-    """Cut a box out of an image and resize it in one antialiased resampling.
+def jpeg_reduction(side: int, target: int, resample: str) -> int:
+    """Choose the fraction, 1/1, 1/2 or 1/4, at which a JPEG is decoded when a region of it is wanted smaller.
 
-    Returns
-    -------
-    uint8 of shape (channels, size, size)
+    The largest step at which 2.5 decoded pixels are left for one of the result. The resampling after it then weighs
+    frequencies that the decoder has kept: on 117 photographs of ImageNet, reduced by each step to the smallest size
+    that it is used for, the result differs from that of the whole decode with a PSNR of 48 dB or more in the median
+    and 42 dB at worst (bilinear, bicubic and Lanczos), under the 40 dB at which differences begin to be seen. 1/8 is
+    left out: it keeps only the mean of a block, as it was before clipping to 0..255, and came to 31 dB. So is
+    Pillow's box filter, which rounds to whole pixels and so depends on the grid (32 dB).
+
+    Parameters
+    ----------
+    side
+        Of the region, in pixels of the photograph.
+    target
+        Of the result.
+    resample
+        A filter of :class:`~dcgan_pipeline.imaging.settings.PreprocessSettings`.
     """
-    edges = (box.left, box.top, box.left + box.width, box.top + box.height)
-    part = image.convert("L" if channels == 1 else "RGB")
-    small = part.resize((size, size), Image.Resampling[resample.upper()], box=edges)
-    pixels = np.asarray(small)
+    if resample == "box":
+        return 1
+    return next((step for step in (4, 2) if side >= _SPARE * step * target), 1)
+
+
+def resize_region(decoded: Decoded, box: Box, size: int, resample: str) -> Image.Image:
+    """Cut a box out of an image and resize it to a square of ``size`` pixels, in one antialiased resampling."""
+    return decoded.image.resize((size, size), Image.Resampling[resample.upper()], box=decoded.edges(box))
+
+
+def channels_first(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """Pixels of an image as uint8 of shape (channels, height, width); one channel is the luma of three."""
+    mode = "L" if channels == 1 else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-def crop_about_centre(box: Box, fraction: float) -> Box:
-    """The centred part of a box whose side is this fraction of the box's."""
-    width, height = max(1, round(box.width * fraction)), max(1, round(box.height * fraction))
-    return Box(box.left + (box.width - width) // 2, box.top + (box.height - height) // 2, width, height)
 
 
 def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
@@ -129,15 +156,9 @@ def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
 
 def _identity(source: ImageSource, boxes: NDArray[np.int64], settings: PreprocessSettings) -> str:
     digest = hashlib.sha256(source.fingerprint().encode())
-    digest.update(settings.model_dump_json().encode())
+    digest.update(settings.model_dump_json(exclude={"images_per_shard"}).encode())  # it changes no image
     digest.update(boxes.tobytes())
     return digest.hexdigest()
-
-
-def _work_folder(work: Path, images_id: str) -> Path:
-    folder = work / images_id[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _make_shard(source: ImageSource, settings: PreprocessSettings, task: tuple[_Shard, NDArray[np.int64]]) -> None:
@@ -146,31 +167,55 @@ def _make_shard(source: ImageSource, settings: PreprocessSettings, task: tuple[_
     thumbnails: list[NDArray[np.uint8]] = []
     made: list[NDArray[np.int64]] = []
     failed: list[tuple[NDArray[np.int64], str]] = []
-    opened: tuple[int, Image.Image | ImageError] = (-1, ImageError("not opened"))
-    for values in boxes:
-        row = int(values[0])
-        if opened[0] != row:  # the faces of one photograph follow one another
-            opened = (row, _decode(source, row))
-        image = opened[1]
-        if isinstance(image, ImageError):
-            failed.append((values, str(image)))
-            continue
-        region = Box(*(int(v) for v in values[1:]))
-        if region.left + region.width > image.width or region.top + region.height > image.height:
-            failed.append((values, f"not as its header says: decoded to {image.width} x {image.height}"))
-            continue
-        box = crop_about_centre(region, settings.crop_fraction)
-        images.append(resize_region(image, box, settings.image_size, settings.channels, settings.resample))
-        thumbnails.append(resize_region(image, box, THUMBNAIL, 3, settings.resample))
-        made.append(values)
+    for row, regions in groupby(boxes, key=lambda values: int(values[0])):
+        photograph = _Photograph(source, row)
+        for values in regions:
+            try:
+                image, thumbnail = _cut_out(photograph, Box(*(int(v) for v in values[1:])), settings)
+            except ImageError as error:
+                failed.append((values, str(error)))
+                continue
+            images.append(image)
+            thumbnails.append(thumbnail)
+            made.append(values)
     _save(shard, images, thumbnails, made, failed, settings)
 
 
-def _decode(source: ImageSource, row: int) -> Image.Image | ImageError:
-    try:
-        return decode_image(source.read(row), source.limits)
-    except ImageError as error:
-        return error
+class _Photograph:
+    """One image of a source, read once, and decoded once at each fraction of its size that its regions ask for."""
+
+    def __init__(self, source: ImageSource, row: int) -> None:
+        self._source, self._row = source, row
+        self._decoded: dict[int, Decoded] = {}
+
+    @cached_property
+    def _data(self) -> bytes | NDArray[np.uint8]:
+        return self._source.read(self._row)
+
+    def decoded(self, reduction: int) -> Decoded:
+        if reduction not in self._decoded:
+            self._decoded[reduction] = decode_reduced(self._data, self._source.limits, reduction)
+        return self._decoded[reduction]
+
+
+def _cut_out(
+    photograph: _Photograph, region: Box, settings: PreprocessSettings
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The image and the thumbnail of one region; they depend on it and on nothing else in the shard."""
+    size, resample = settings.image_size, settings.resample
+    box = crop_about_centre(region, settings.crop_fraction)
+    target = max(size, THUMBNAIL)
+    reduction = jpeg_reduction(min(box.width, box.height), target, resample) if settings.fast_decode else 1
+    decoded = photograph.decoded(reduction)
+    width, height = decoded.size
+    if region.left + region.width > width or region.top + region.height > height:
+        raise ImageError(f"not as its header says: decoded to {width} x {height}")
+    image = resize_region(decoded, box, size, resample)
+    pixels = channels_first(image, settings.channels)
+    if (size, settings.channels) == (THUMBNAIL, 3):
+        return pixels, pixels
+    thumbnail = image if size == THUMBNAIL else resize_region(decoded, box, THUMBNAIL, resample)
+    return pixels, channels_first(thumbnail, 3)
 
 
 def _save(
@@ -196,7 +241,7 @@ def _stacked(arrays: list[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray
 
 
 def _replace(path: Path, data: NDArray[np.uint8] | pd.DataFrame) -> None:
-    partial_path = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    partial_path = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
     if isinstance(data, pd.DataFrame):
         data.to_parquet(partial_path)
     else:
@@ -204,7 +249,9 @@ def _replace(path: Path, data: NDArray[np.uint8] | pd.DataFrame) -> None:
     os.replace(partial_path, path)
 
 
-def _collect(source: ImageSource, regions: pd.DataFrame, shards: list[_Shard], images_id: str) -> ImageSet:
+def _collect(
+    source: ImageSource, regions: pd.DataFrame, shards: list[_Shard], images_id: str, lock: BaseFileLock
+) -> ImageSet:
     tables = [pd.read_parquet(shard.file("records")) for shard in shards]
     counts = [len(table) for table in tables]
     records = pd.concat(tables, ignore_index=True)
@@ -213,11 +260,9 @@ def _collect(source: ImageSource, regions: pd.DataFrame, shards: list[_Shard], i
     rejected = pd.concat([passed_over, failed.assign(stage="preprocess")], ignore_index=True)
     rejected["source"] = _names(source, rejected)
     if not len(records):
-        reasons = rejected["reason"].str.split(":").str[0].value_counts().head(3)
-        counted = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
         raise InputError(
             f"at least one image must be usable, and of the {len(regions)} regions of {source.location} none was "
-            f"({counted}); check the source"
+            f"({count_reasons(rejected)}); check the source"
         )
     records.insert(0, "row", np.arange(len(records)))
     records.insert(2, "source", _names(source, records))
@@ -227,8 +272,10 @@ def _collect(source: ImageSource, regions: pd.DataFrame, shards: list[_Shard], i
     attrs = {ID: images_id}
     records.attrs, rejected.attrs = dict(attrs), dict(attrs)
     whole = [shard for shard, count in zip(shards, counts, strict=True) if count]
-    images = ShardFiles([shard.file("images") for shard in whole], attrs)
-    return ImageSet(images, ShardFiles([shard.file("thumbnails") for shard in whole], attrs), records, rejected)
+    images, thumbnails = (
+        HeldFiles([shard.file(kind) for shard in whole], attrs, lock) for kind in ("images", "thumbnails")
+    )
+    return ImageSet(images, thumbnails, records, rejected)
 
 
 def _names(source: ImageSource, table: pd.DataFrame) -> Any:

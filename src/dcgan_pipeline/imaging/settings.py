@@ -1,4 +1,4 @@
-"""Settings of the stages ``faces`` and ``preprocess``."""
+"""Settings of the image sources and of the stages ``faces`` and ``preprocess``."""
 
 from __future__ import annotations
 
@@ -29,19 +29,39 @@ class HaarSettings(Settings):
     """Pixels; smaller faces are not searched for."""
 
 
-class FacesSettings(Settings):
-    """``params:faces``."""
+class YuNetSettings(Settings):
+    """OpenCV's ``FaceDetectorYN``: YuNet, a small network whose ONNX file is the user's."""
 
-    detector: Literal["none", "haar"] = "none"
+    model: str | None = None
+    """Path of the file: ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo."""
+    search_min_score: float = Field(default=0.7, ge=0, le=1)
+    """Weaker faces are not searched for."""
+    nms_threshold: float = Field(default=0.3, gt=0, le=1)
+    """Intersection over union from which the network's own hits are one face."""
+    top_k: int = Field(default=5000, ge=1)
+    """Hits before that."""
+
+
+class FacesSettings(Settings):
+    """``params:faces``; lengths are pixels of the photograph, upright and whole, whatever the detector saw of it."""
+
+    detector: Literal["none", "haar", "yunet"] = "none"
     """none: the centred square of side min(height, width), the paper's min-resize centre crop (paper 4.3)."""
+    detect_max_side: int | None = Field(default=None, ge=32)
+    """Pixels; larger photographs are searched in a copy whose longer side is this. None searches the photograph."""
     min_side: int = Field(default=1, ge=1)
-    """Pixels; a smaller region is listed, and not kept ("sufficiently high resolution", paper 4.2)."""
+    """Pixels; a smaller region, its margin included, is listed and not kept ("sufficiently high resolution", 4.2)."""
     min_score: float | None = None
-    """The cascade's level weight; a weaker detection is listed, and not kept. None keeps them all."""
+    """Haar's level weight, or YuNet's score in [0, 1]; a weaker face is listed, and not kept. None keeps them all."""
     margin: float = Field(default=0.0, ge=0)
     """Added around a face on every side, in parts of its side."""
+    suppress_iou: float = Field(default=0.4, gt=0, le=1)
+    """Intersection over union with a better face from which one is a duplicate of it: listed, and not kept."""
+    faces_per_image: Literal["all", "best", "largest"] = "all"
+    """Which of the faces that are left is kept: the best score, or the largest box; the others are listed."""
     haar: HaarSettings = HaarSettings()
-    images_per_task: int = Field(default=1024, ge=1)
+    yunet: YuNetSettings = YuNetSettings()
+    images_per_task: int = Field(default=128, ge=1)
     sheet_images: int = Field(default=12, ge=1)
     """Photographs on the contact sheet."""
 
@@ -56,6 +76,8 @@ class PreprocessSettings(Settings):
     """Pillow's filters; all of them are antialiased when they shrink."""
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
     """Of a region's side, about its centre: 0.5 keeps the central 64 of 128 pixels (authors' code, faces)."""
+    fast_decode: bool = True
+    """Decode a large JPEG at 1/2 or 1/4 where the result is the same to the eye; see ``crop.jpeg_reduction``."""
     images_per_shard: int = Field(default=4096, ge=1)
 
     @model_validator(mode="after")

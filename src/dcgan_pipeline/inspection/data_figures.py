@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dcgan_pipeline.arrays import ShardedArray
-from dcgan_pipeline.imaging.decode import decode_image
+from dcgan_pipeline.imaging.decode import decode_small
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
 from dcgan_pipeline.inspection.canvas import (
     KEPT,
@@ -26,6 +28,7 @@ from dcgan_pipeline.inspection.canvas import (
 
 _LONG_SIDE = 480  # pixels of a photograph on the sheet
 _NAME = 36  # characters that fit over one
+_NOTE = 30  # pixels that the note over a box needs
 
 
 def contact_sheet(source: ImageSource, regions: pd.DataFrame, count: int) -> Figure:
@@ -49,28 +52,40 @@ def contact_sheet(source: ImageSource, regions: pd.DataFrame, count: int) -> Fig
     return figure
 
 
-def _photograph(axes, source: ImageSource, row: int, boxes: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
+def _photograph(axes: Axes, source: ImageSource, row: int, regions: pd.DataFrame) -> None:
+    axes.set_anchor("N")  # the names of a line stand at one height
     name = printable(source.names[row], _NAME)
     try:
-        image = decode_image(source.read(row), source.limits)
+        image, size = decode_small(source.read(row), source.limits, _LONG_SIDE)
     except ImageError as error:
-        note = f"{name}\n{textwrap.fill(str(error), _NAME)}"
-        axes.text(0.5, 0.5, note, ha="center", va="center", fontsize=7, color=REFUSED, parse_math=False)
+        show(axes, np.full((3, 4, 3), 240, np.uint8))
+        axes.set_title(name, fontsize=7, color=MUTED, parse_math=False)
+        reason = textwrap.fill(str(error), _NAME)
+        axes.text(1.5, 1, reason, ha="center", va="center", fontsize=7, color=REFUSED, parse_math=False)
         return
-    scale = min(1.0, _LONG_SIDE / max(image.size))
-    small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-    show(axes, np.asarray(small))
-    axes.set_title(name, fontsize=7, color=MUTED, parse_math=False)
-    for box in boxes[boxes["width"] > 0].itertuples():
-        colour = KEPT if box.kept else REFUSED
-        corner = (box.left * scale - 0.5, box.top * scale - 0.5)
-        axes.add_patch(
-            Rectangle(corner, box.width * scale, box.height * scale, fill=False, edgecolor=colour, linewidth=1.6)
-        )
-        note = (f"{box.score:.1f}" if box.score == box.score else "") if box.kept else box.reason.split(":")[0]
-        if note:
-            plate = {"facecolor": colour, "edgecolor": "none", "pad": 1}
-            axes.text(*corner, note, fontsize=6, color="white", va="top", bbox=plate, clip_on=True)
+    show(axes, np.asarray(image))
+    boxes = regions[regions["width"] > 0]
+    if boxes.empty:
+        name = f"{name}: {regions['reason'].iloc[0]}"
+    axes.set_title(name, fontsize=7, color=REFUSED if boxes.empty else MUTED, parse_math=False)
+    for box in boxes.sort_values("kept", kind="stable").itertuples():  # what is kept lies on top
+        _outline(axes, box, image.width, max(image.size) / max(size))
+
+
+def _outline(axes: Axes, box: Any, sheet_width: int, scale: float) -> None:
+    """Draw a box, and above it what there is to say, so that the face stays free."""
+    colour = KEPT if box.kept else REFUSED
+    left, top = box.left * scale - 0.5, box.top * scale - 0.5
+    axes.add_patch(
+        Rectangle((left, top), box.width * scale, box.height * scale, fill=False, edgecolor=colour, linewidth=1.4)
+    )
+    note = (f"{box.score:.2g}" if box.score == box.score else "") if box.kept else box.reason.split(":")[0]
+    if note:
+        plate = {"facecolor": colour, "edgecolor": "none", "pad": 0.8}
+        down = "bottom" if top > _NOTE else "top"  # inside where there is no room
+        at_right = left > sheet_width / 2
+        corner, across = (left + box.width * scale, "right") if at_right else (left, "left")
+        axes.text(corner, top, note, fontsize=5.5, color="white", va=down, ha=across, bbox=plate, clip_on=True)
 
 
 def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups: int, members: int) -> Figure:

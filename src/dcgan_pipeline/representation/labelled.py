@@ -11,7 +11,7 @@ from dcgan_pipeline.arrays import ShardFiles
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.crop import crop_and_resize
-from dcgan_pipeline.imaging.regions import find_regions, keep_best
+from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
 
@@ -49,7 +49,8 @@ def prepare_labelled(
             "each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
         )
     labelled = SubsetSource(source, np.flatnonzero(source.labels != NO_LABEL))
-    regions = keep_best(find_regions(labelled, faces, engine))
+    one = faces.model_copy(update={"faces_per_image": "best"}) if faces.faces_per_image == "all" else faces
+    regions = find_regions(labelled, one, engine)
     made = crop_and_resize(labelled, regions, settings, engine, work)
     for thumbnails in made.thumbnails.files:  # only the training images are hashed
         thumbnails.unlink()

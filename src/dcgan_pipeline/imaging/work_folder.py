@@ -1,0 +1,73 @@
+"""The folder in which a run keeps its shards until they are stored: one run at a time, and no leftovers.
+
+A run holds a lock on its own folder until its files are stored, and the operating system gives the lock back when the
+process ends, however it ends. Only the process that started the run locks; its workers write. A folder whose lock can
+be had is therefore in nobody's use.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from dcgan_pipeline.arrays import ShardFiles
+from dcgan_pipeline.errors import InputError
+
+_FOLDERS = "[0-9a-f]" * 16 + "-*"  # names that runs give
+_CLEARING = 5  # seconds for another run to remove this folder's leftovers
+
+
+@dataclass(frozen=True)
+class HeldFiles(ShardFiles):
+    """Files of a work folder, whose lock is held for as long as this object or another of the folder is referred to."""
+
+    lock: BaseFileLock | None = field(default=None, repr=False, compare=False)
+
+
+def hold(folder: Path) -> BaseFileLock:
+    """Make a run's folder, and lock it until the object that is returned is no longer referred to.
+
+    The same process may hold a folder more than once: a notebook that keeps an earlier result can run again.
+
+    Raises
+    ------
+    InputError
+        Where another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(_lock_file(folder), is_singleton=True, thread_local=False)
+    try:
+        lock.acquire(timeout=_CLEARING)
+    except Timeout:
+        raise InputError(
+            f"one run at a time may make the same images, and another process is making those in {folder}; "
+            "wait until it ends, and run again"
+        ) from None
+    folder.mkdir(exist_ok=True)  # the run that held the lock until now may have removed the folder
+    for partial in folder.glob(".partial-*"):  # of a run that was killed
+        partial.unlink(missing_ok=True)
+    return lock
+
+
+def remove_leftovers(work: Path) -> None:
+    """Remove the folders that no process holds: of runs that were killed, and what others left after storing."""
+    for folder in work.glob(_FOLDERS):
+        if not folder.is_dir():
+            continue
+        lock = FileLock(_lock_file(folder), thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_file(folder).unlink(missing_ok=True)  # under the lock: one who waits for it sees that it is gone
+        finally:
+            lock.release()
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
