@@ -242,7 +242,7 @@ def main() -> None:
         both = f"{(middle + grouping[name]) / (base + grouping['ours']):.1f}" if name in grouping else "not run"
         print(f"| {name} | {middle / base:.2f} | {group} | {both} | {memory[name]:.2f} |")
     print(
-        f"\nours: hashing {base:.1f} s, grouping {grouping['ours']:.1f} s; training the encoder, once, {seconds:.0f} s\n"
+        f"\nours: hashing {base:.1f} s, grouping {grouping['ours']:.1f} s; training the encoder once {seconds:.0f} s\n"
     )
     recall_tables(hashed, weights, peers, arguments.planted)
 

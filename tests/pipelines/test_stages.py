@@ -48,7 +48,7 @@ def photographs(tmp_path):
 def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
     pipelines = register_pipelines()
     assert list(STAGES) == ORDER
-    assert set(pipelines) == {*ORDER, "unsupervised", "__default__"}
+    assert set(pipelines) == {*ORDER, "dedup_new", "unsupervised", "__default__"}
     nodes = {node.name for name in ORDER for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == nodes
 
@@ -120,11 +120,32 @@ def test_a_pile_without_labels_runs_unsupervised_and_says_why_not_more(project, 
 def test_exact_copies_are_removed_and_never_trained_on(project, photographs):
     project.run("unsupervised", params=photographs([*range(20), 0, 1, 2, 3]))
     duplicates = project.load("duplicates")
-    assert not duplicates["kept"][20:].any()
-    assert duplicates["representative"][20:].tolist() == [0, 1, 2, 3]
-    assert project.load("train_metrics")["train.images"] == duplicates["kept"].sum()
+    removed = duplicates[~duplicates["kept"]].set_index("row")
+    assert removed["representative"].to_dict() == {20: 0, 21: 1, 22: 2, 23: 3}
+    assert project.load("train_metrics")["train.images"] == 20
     report = project.load("dedup_report").set_index("kept")
     assert "20.jpg" in report.loc["00.jpg", "removed"]
+
+
+def test_new_images_are_compared_with_all_that_the_encoder_has_hashed(project, photographs, tmp_path):
+    with pytest.raises(InputError, match=r"there is none; run `kedro run --pipeline=dedup` on the first set"):
+        first = photographs(range(20))
+        for stage in ("faces", "preprocess", "dedup", "dedup_new"):
+            project.run(stage, params=first)
+
+    def add(name, seeds):
+        (tmp_path / name).mkdir()
+        for k, seed in enumerate(seeds):
+            (tmp_path / name / f"{k}.jpg").write_bytes(photograph(seed))
+        for stage in ("faces", "preprocess", "dedup_new"):
+            project.run(stage, params={**first, "source": str(tmp_path / name)})
+        table = project.load("duplicates")
+        return {row: text.split(": ")[1] for row, text in zip(table["row"], table["known"], strict=True) if text}
+
+    assert add("second", [30, 3, 31, 31]) == {1: "03.jpg"}
+    assert project.load("dedup_metrics")["dedup.removed"] == 2
+    assert add("third", [40, 31, 5]) == {1: "2.jpg", 2: "05.jpg"}  # of the second set and of the first
+    assert len(project.versions("hash_encoder")) == 1
 
 
 def test_inputs_of_two_preprocessing_runs_are_never_mixed(project):

@@ -1,0 +1,141 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.stats import binomtest
+
+from dcgan_pipeline.hashing.audit import ALTERATIONS, measure_recall, sample_collisions, wilson
+from dcgan_pipeline.hashing.audit_page import audit_page
+from dcgan_pipeline.hashing.codes import compute_codes
+from dcgan_pipeline.hashing.groups import Hashed, find_duplicates
+from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources import ArraySource, ImageError
+
+CPU = torch.device("cpu")
+WIDE = DedupSettings.model_validate({"radius": 24, "min_similarity": 0.65, "audit": {"planted": 50}})
+
+
+@pytest.fixture(scope="module")
+def source(natural):
+    pixels = np.ascontiguousarray(natural.transpose(0, 2, 3, 1))
+    return ArraySource("blobs", pixels, np.full(200, -1), [], Limits())
+
+
+@pytest.fixture(scope="module")
+def blobs(stored, thumbnails, weights):
+    codes = np.concatenate(list(compute_codes(thumbnails, weights, 64, CPU).chunks))
+    rows = np.arange(200)
+    records = pd.DataFrame(
+        {"source_row": rows, "source": [f"{row}.png" for row in rows], "left": 0, "top": 0, "width": 32, "height": 32}
+    )
+    return Hashed(stored(codes, images_id="0123456789abcdef"), thumbnails, records)
+
+
+def recall(source, blobs, weights, settings=WIDE, seed=0):
+    return measure_recall(source, blobs, weights, settings, "bicubic", seed, CPU)
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_alterations_change_a_picture_a_little_and_keep_its_size(natural, name):
+    image = Image.fromarray(np.ascontiguousarray(natural[0].transpose(1, 2, 0)))
+    changed = ALTERATIONS[name][1](image, np.random.default_rng(0))
+    assert (changed.size, changed.mode) == (image.size, "RGB")
+    change = np.abs(np.asarray(changed, float) - np.asarray(image, float)).mean()
+    assert 0.1 < change < 30
+
+
+def test_recall_has_a_line_a_kind_and_finds_most_with_a_wide_radius(source, blobs, weights):
+    table = recall(source, blobs, weights)
+    assert table["alteration"].tolist() == list(ALTERATIONS)
+    assert set(table["planted"]) == {50}
+    assert (table["recall"] == table["caught"] / 50).all()
+    assert ((table["low"] <= table["recall"]) & (table["recall"] <= table["high"])).all()
+    easy = table.set_index("alteration").loc[["re-encoded", "resized", "blurred"], "recall"]
+    assert easy.min() > 0.9
+
+
+def test_recall_counts_what_the_codes_and_the_check_say(source, blobs, weights):
+    equal = recall(source, blobs, weights, WIDE.model_copy(update={"radius": 0}))["caught"]
+    wide = recall(source, blobs, weights)["caught"]
+    strict = recall(source, blobs, weights, WIDE.model_copy(update={"min_similarity": 1.0}))
+    assert (equal <= wide).all()
+    assert equal.sum() < wide.sum()
+    assert strict.loc[strict["alteration"] != "shifted", "caught"].sum() == 0  # a shift alone leaves the rest equal
+
+
+def test_recall_draws_the_same_for_the_same_seed(source, blobs, weights):
+    pd.testing.assert_frame_equal(recall(source, blobs, weights), recall(source, blobs, weights))
+
+
+def test_images_that_became_unreadable_are_not_planted(source, blobs, weights):
+    class Half(ArraySource):
+        def read(self, row):
+            if row % 2:
+                raise ImageError("gone")
+            return super().read(row)
+
+    half = Half("blobs", source.images, source.labels, [], Limits())
+    planted = recall(half, blobs, weights)["planted"]
+    assert planted.nunique() == 1
+    assert 5 < planted[0] < 45
+
+
+@given(st.integers(1, 500).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_wilson_is_scipys(pair):
+    count, total = pair
+    interval = binomtest(count, total).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(wilson(count, total), interval, atol=1e-4)
+
+
+def test_nothing_seen_says_nothing():
+    assert wilson(0, 0) == (0, 1)
+
+
+@pytest.fixture
+def groups(hashed, natural):
+    made = hashed(np.repeat(np.arange(20, dtype=np.uint8), 3)[:, None], natural[np.repeat(np.arange(20), 3)])
+    return made, find_duplicates(made, made.thumbnails, DedupSettings(keep="earliest"))
+
+
+def test_collisions_are_drawn_among_the_removed(groups):
+    _, duplicates = groups
+    sample = sample_collisions(duplicates, DedupSettings.model_validate({"audit": {"pairs": 15}}), 0)
+    assert len(sample) == 15
+    assert sample["row"].is_unique
+    assert not sample["kept"].any()
+    assert len(sample_collisions(duplicates, DedupSettings(), 0)) == 40  # all there are
+
+
+def page_of(hashed, duplicates, **records):
+    table = pd.DataFrame([("shifted", "by a bit", 9, 8, 8 / 9, 0.5, 1.0, 3.0)])
+    table.columns = ["alteration", "what", "planted", "caught", "recall", "low", "high", "median_distance"]
+    sample = sample_collisions(duplicates, DedupSettings(), 0)
+    return audit_page(table, sample, duplicates, hashed.thumbnails, hashed.records.assign(**records), DedupSettings())
+
+
+def test_the_page_shows_every_pair_and_names_its_images(groups):
+    made, duplicates = groups
+    page = page_of(made, duplicates)
+    assert page.count("<li>") == 40
+    assert page.count("data:image/png;base64,") == 80
+    assert "40 of 60 images removed (66.67 %), in\n20 groups" in page
+    assert "stays: 000.png" in page
+    assert "8 of 9" in page
+
+
+def test_names_of_files_cannot_break_the_page(groups):
+    made, duplicates = groups
+    page = page_of(made, duplicates, source='</script><img src=x onerror="alert(1)">')
+    assert "<img src=x" not in page
+    assert page.count("</script>") == 2
+
+
+def test_a_page_without_pairs_says_so(hashed):
+    made = hashed(np.eye(8, dtype=np.uint8))
+    page = page_of(made, find_duplicates(made, made.thumbnails, DedupSettings()))
+    assert page.count("<li>") == 0
+    assert "0 of 8 images removed (0.00 %)" in page
