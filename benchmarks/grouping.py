@@ -66,9 +66,8 @@ def main() -> None:
     parser.add_argument("--memory", default="2GB")
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, radius {arguments.radius}, DuckDB limited to {arguments.memory}\n")
-    print(
-        "| codes | in shared codes | near pairs | time / first | per code / first | peak GiB |\n|---|---|---|---|---|---|"
-    )
+    print("| codes | in shared codes | near pairs | time / first | per code / first | peak GiB |")
+    print("|---|---|---|---|---|---|")
     first: tuple[float, int] | None = None
     for size in arguments.sizes:
         count = int(size)

@@ -100,8 +100,8 @@ def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups
         figure.text(0.5, 0.5, "no group to show", ha="center", color=MUTED)
         return figure
     caption = (
-        "A row is a group, the largest first; its leftmost image stays and the others are removed. Look for rows "
-        "whose images are not the same picture: those are false positives (the paper, by eye: fewer than 1 in 100)."
+        "A row is a group, the largest first; what stays comes first, one image or, in a chain, as many as it takes. "
+        "Look for images that are no copy of any that stays: false positives (the paper, by eye: fewer than 1 in 100)."
     )
     figure = new_figure(title, caption, 7, 0.62 * len(shared))
     leave_room(figure, left=0.14, bottom=0, right=0.9)  # the sizes of the groups
