@@ -61,7 +61,8 @@ def image_size(data: bytes | NDArray[np.uint8], limits: Limits) -> tuple[int, in
     """
     if isinstance(data, np.ndarray):
         return data.shape[1], data.shape[0]
-    return _shown_size(_open(data, limits))
+    with warnings.catch_warnings(action="ignore"):
+        return _shown_size(_open(data, limits))
 
 
 def decode_image(data: bytes | NDArray[np.uint8], limits: Limits) -> Image.Image:
@@ -85,18 +86,17 @@ def decode_reduced(data: bytes | NDArray[np.uint8], limits: Limits, reduction: i
     """
     if isinstance(data, np.ndarray):
         return Decoded(image := Image.fromarray(data), image.size)
-    opened = _open(data, limits)
-    size, orientation = ((0, 0), 1) if reduction == 1 else (_shown_size(opened), _orientation(opened))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+    with warnings.catch_warnings(action="ignore"):  # Pillow's remarks on odd metadata
+        opened = _open(data, limits)
+        size, orientation = ((0, 0), 1) if reduction == 1 else (_shown_size(opened), _orientation(opened))
+        try:
             reduced = reduction > 1 and opened.draft(None, (opened.width // reduction, opened.height // reduction))
             opened.load()  # an animation stands at its first frame
             image = _as_8_bit(_upright(opened))  # in this order: conversions can lose the orientation
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
-        raise ImageError(_reason(error)) from None
+        except ImageError:
+            raise
+        except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
+            raise ImageError(_reason(error)) from None
     if not reduced:  # only JPEG can be
         return Decoded(image, image.size)
     left = image.width - size[0] / reduction if orientation in _FROM_RIGHT else 0.0
@@ -132,9 +132,7 @@ def decode_small(
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError("empty file" if not data else "not an image") from None
     except Image.DecompressionBombError:
@@ -179,9 +177,7 @@ def _shown_size(image: Image.Image) -> tuple[int, int]:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return int(image.getexif().get(_ORIENTATION, 1))
+        return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # broken metadata do not make a picture unusable
         return 1
 
