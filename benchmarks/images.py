@@ -25,13 +25,8 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-import torch
-import torchvision
 from PIL import Image
 from rich import get_console
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2.functional import resized_crop
 
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.imaging.boxes import centred_square
@@ -72,6 +67,11 @@ def plain_pil(source: ImageSource, sizes: list[int], folder: Path) -> None:
 
 def plain_torchvision(source: ImageSource, sizes: list[int], folder: Path) -> None:
     """torchvision's decoder and resize in a plain loop."""
+    import torch
+    from torchvision.io import ImageReadMode, decode_image
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2.functional import resized_crop
+
     arrays: dict[int, list[torch.Tensor]] = {size: [] for size in sizes}
     for row in range(len(source)):
         data = torch.frombuffer(bytearray(source.read(row)), dtype=torch.uint8)
@@ -112,6 +112,9 @@ def print_table(calls: dict[str, Callable[[Path], object]], images: int, rounds:
 
 def usable(source: ImageSource, count: int | None) -> ImageSource:
     """Keep files that every one of the three decodes, spread over the source."""
+    import torch
+    from torchvision.io import ImageReadMode, decode_image
+
     rows = []
     for row in range(len(source)) if count is None else np.linspace(0, len(source) - 1, count).astype(int):
         data = source.read(int(row))
@@ -126,6 +129,9 @@ def usable(source: ImageSource, count: int | None) -> ImageSource:
 
 def main() -> None:
     """Print the tables."""
+    import torch  # here, because the workers of a pool import this module
+    import torchvision
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", help="a folder, zip or tar of images")
     parser.add_argument("--size", type=int, default=64)

@@ -26,7 +26,7 @@ from PIL import Image
 from dcgan_pipeline.arrays import ID, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.boxes import Box, crop_about_centre
+from dcgan_pipeline.imaging.boxes import Box, about_centre
 from dcgan_pipeline.imaging.decode import Decoded, decode_reduced
 from dcgan_pipeline.imaging.regions import SOURCE, count_reasons, kept_boxes
 from dcgan_pipeline.imaging.settings import PreprocessSettings
@@ -108,7 +108,7 @@ def crop_and_resize(
     return made
 
 
-def jpeg_reduction(side: int, target: int, resample: str) -> int:
+def jpeg_reduction(side: float, target: int, resample: str) -> int:
     """Choose the fraction, 1/1, 1/2 or 1/4, at which a JPEG is decoded when a region of it is wanted smaller.
 
     The largest step at which 2.5 decoded pixels are left for one of the result. The resampling after it then weighs
@@ -132,9 +132,18 @@ def jpeg_reduction(side: int, target: int, resample: str) -> int:
     return next((step for step in (4, 2) if side >= _SPARE * step * target), 1)
 
 
-def resize_region(decoded: Decoded, box: Box, size: int, resample: str) -> Image.Image:
-    """Cut a box out of an image and resize it to a square of ``size`` pixels, in one antialiased resampling."""
-    return decoded.image.resize((size, size), Image.Resampling[resample.upper()], box=decoded.edges(box))
+def resize_region(decoded: Decoded, box: Box, size: int, resample: str, fraction: float = 1.0) -> Image.Image:
+    """Cut a box, or the centre of it, out of an image and resize it to a square, in one antialiased resampling.
+
+    Parameters
+    ----------
+    size
+        Pixels a side of the result.
+    fraction
+        Of the box's sides. The centre of a box is the centre of the box's own resized image, to the pixel.
+    """
+    edges = about_centre(decoded.edges(box), fraction)
+    return decoded.image.resize((size, size), Image.Resampling[resample.upper()], box=edges)
 
 
 def channels_first(image: Image.Image, channels: int) -> NDArray[np.uint8]:
@@ -199,15 +208,14 @@ class _Photograph:
 
 def _cut_out(photograph: _Photograph, region: Box, settings: PreprocessSettings) -> tuple[Image.Image, Image.Image]:
     """The image and the thumbnail of one region; they depend on it and on nothing else in the shard."""
-    size, resample = settings.image_size, settings.resample
-    box = crop_about_centre(region, settings.crop_fraction)
-    side, target = min(box.width, box.height), max(size, THUMBNAIL)
+    size, resample, fraction = settings.image_size, settings.resample, settings.crop_fraction
+    side, target = min(region.width, region.height) * fraction, max(size, THUMBNAIL)
     decoded = photograph.decoded(jpeg_reduction(side, target, resample) if settings.fast_decode else 1)
     width, height = decoded.size
     if region.left + region.width > width or region.top + region.height > height:
         raise ImageError(f"not as its header says: decoded to {width} x {height}")
-    image = resize_region(decoded, box, size, resample)
-    return image, image if size == THUMBNAIL else resize_region(decoded, box, THUMBNAIL, resample)
+    image = resize_region(decoded, region, size, resample, fraction)
+    return image, image if size == THUMBNAIL else resize_region(decoded, region, THUMBNAIL, resample, fraction)
 
 
 def _save(

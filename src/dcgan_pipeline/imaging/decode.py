@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dcgan_pipeline.imaging.boxes import Box
+from dcgan_pipeline.imaging.boxes import Box, Edges
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
 
 # Picture formats, decoded by Pillow itself: EPS would hand a stranger's file to Ghostscript, and the others of
 # Pillow's list are no photographs.
 _FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG"),
-    *("PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
+    *("JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG2000"),  # tried in this order
+    *("PCX", "PPM", "QOI", "SGI", "TGA", "TIFF"),
 )
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
@@ -45,8 +45,8 @@ class Decoded(NamedTuple):
     """Where its upper left corner is in ``image``. Squares of pixels are counted from the corner that is stored first,
     and the last ones may be cut: a turned image begins within one."""
 
-    def edges(self, box: Box) -> tuple[float, float, float, float]:
-        """Left, upper, right and lower edge, in pixels of ``image``, of a box in pixels of the whole image."""
+    def edges(self, box: Box) -> Edges:
+        """The edges, in pixels of ``image``, of a box in pixels of the whole image."""
         left, top = box.left / self.reduction + self.corner[0], box.top / self.reduction + self.corner[1]
         return left, top, left + box.width / self.reduction, top + box.height / self.reduction
 
