@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dcgan_pipeline.imaging.boxes import Box, centred_square, crop_about_centre, match_boxes, overlap, with_margin
+from dcgan_pipeline.imaging.boxes import Box, about_centre, centred_square, match_boxes, overlap, with_margin
 
 SIDES = st.integers(1, 500)
 
@@ -90,18 +90,23 @@ def test_nothing_matches_nothing():
 # ---- centres
 
 
-@given(side=st.integers(1, 300), left=st.integers(0, 50), top=st.integers(0, 50), fraction=st.floats(0.001, 1))
-def test_the_centre_of_a_box_is_as_far_from_every_side(side, left, top, fraction):
-    inner = crop_about_centre(Box(left, top, side, side), fraction)
-    assert inner.width == inner.height == max(1, round(side * fraction))
-    before, after = inner.left - left, left + side - inner.left - inner.width
-    assert 0 <= after - before <= 1
-    assert inner.top - top == before
+@given(
+    left=st.integers(0, 50),
+    top=st.integers(0, 50),
+    width=st.integers(1, 300),
+    height=st.integers(1, 300),
+    fraction=st.floats(0.001, 1),
+)
+def test_the_centre_of_a_box_is_as_far_from_every_side(left, top, width, height, fraction):
+    inner = about_centre((left, top, left + width, top + height), fraction)
+    assert (inner[2] - inner[0], inner[3] - inner[1]) == pytest.approx((width * fraction, height * fraction))
+    assert inner[0] - left == pytest.approx(left + width - inner[2])
+    assert inner[1] - top == pytest.approx(top + height - inner[3])
 
 
 def test_half_of_128_pixels_about_the_centre_is_64():
-    assert crop_about_centre(Box(0, 0, 128, 128), 0.5)[:4] == (32, 32, 64, 64)
-    assert crop_about_centre(Box(5, 6, 7, 8), 1.0)[:4] == (5, 6, 7, 8)
+    assert about_centre((0, 0, 128, 128), 0.5) == (32, 32, 96, 96)
+    assert about_centre((5, 6, 12, 14), 1.0) == (5, 6, 12, 14)
 
 
 # ---- overlap
@@ -118,3 +123,13 @@ def pixels_of(box):
 def test_overlap_is_the_share_of_common_pixels(one, other):
     a, b = pixels_of(one), pixels_of(other)
     assert overlap(one, other) == overlap(other, one) == len(a & b) / len(a | b)
+
+
+@given(side=st.integers(20, 200), left=st.integers(300, 600), top=st.integers(300, 600))
+def test_the_centre_of_a_crop_twice_as_wide_is_the_crop(side, left, top):
+    """What conf/faces says of the paper's crops of 128 pixels and their central 64."""
+    face = Box(left, top, side, side)
+    direct, wide = with_margin(face, 0.1, 1000, 1000), with_margin(face, 0.7, 1000, 1000)
+    central = about_centre((wide.left, wide.top, wide.left + wide.width, wide.top + wide.height), 0.5)
+    expected = (direct.left, direct.top, direct.left + direct.width, direct.top + direct.height)
+    assert central == pytest.approx(expected, abs=1.25)  # boxes are whole pixels

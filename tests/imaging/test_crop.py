@@ -18,7 +18,7 @@ from PIL import Image
 from dcgan_pipeline.arrays import ID
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.boxes import Box, centred_square, crop_about_centre
+from dcgan_pipeline.imaging.boxes import Box, centred_square
 from dcgan_pipeline.imaging.crop import channels_first, crop_and_resize, jpeg_reduction, resize_region
 from dcgan_pipeline.imaging.decode import Decoded, decode_image, decode_reduced
 from dcgan_pipeline.imaging.open_source import open_source
@@ -34,8 +34,8 @@ def noise(width, height):
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
 
 
-def resized(image, box, size, channels, resample):
-    return channels_first(resize_region(Decoded(image, image.size), box, size, resample), channels)
+def resized(image, box, size, channels, resample, fraction=1.0):
+    return channels_first(resize_region(Decoded(image, image.size), box, size, resample, fraction), channels)
 
 
 def pixels(files):
@@ -111,6 +111,16 @@ def test_a_grey_image_has_three_equal_channels_where_three_are_asked_for():
     assert coloured.shape == (3, 8, 8)
     np.testing.assert_array_equal(coloured[0], coloured[1])
     np.testing.assert_array_equal(coloured[0], coloured[2])
+
+
+@pytest.mark.parametrize("side", [64, 128, 133, 200])
+@pytest.mark.parametrize("resample", ["bilinear", "bicubic", "lanczos"])
+def test_half_of_a_region_is_the_central_64_of_its_128_pixels(side, resample):
+    image = noise(260, 250)
+    box = Box(31, 17, side, side)
+    stored = resized(image, box, 128, 3, resample).astype(int)
+    central = resized(image, box, 64, 3, resample, 0.5)
+    assert np.abs(stored[:, 32:96, 32:96] - central).max() <= 1
 
 
 # ---- the decoder's own reduction
@@ -256,10 +266,10 @@ def test_row_i_is_the_region_that_record_i_names(photos, tmp_path, channels, fra
     assert result.records["row"].tolist() == list(range(6))
     for record in result.records.itertuples():
         image = decode_image(source.read(record.source_row), source.limits)
-        box = crop_about_centre(Box(record.left, record.top, record.width, record.height), fraction)
-        expected = resized(image, box, 12, channels, "lanczos")
+        box = Box(record.left, record.top, record.width, record.height)
+        expected = resized(image, box, 12, channels, "lanczos", fraction)
         np.testing.assert_array_equal(images[record.row], expected)
-        np.testing.assert_array_equal(thumbnails[record.row], resized(image, box, 32, 3, "lanczos"))
+        np.testing.assert_array_equal(thumbnails[record.row], resized(image, box, 32, 3, "lanczos", fraction))
 
 
 def test_the_records_say_where_each_image_came_from(photos, tmp_path):

@@ -33,10 +33,15 @@ def with_margin(box: Box, margin: float, width: int, height: int) -> Box:
     return Box(min(max(left, 0), width - side), min(max(top, 0), height - side), side, side, box.score)
 
 
-def crop_about_centre(box: Box, fraction: float) -> Box:
-    """The centred part of a box whose side is this fraction of the box's."""
-    width, height = max(1, round(box.width * fraction)), max(1, round(box.height * fraction))
-    return Box(box.left + (box.width - width) // 2, box.top + (box.height - height) // 2, width, height)
+Edges = tuple[float, float, float, float]
+"""Left, upper, right and lower edge, in pixels."""
+
+
+def about_centre(edges: Edges, fraction: float) -> Edges:
+    """The edges of the centred part of a box whose sides are this fraction of the box's; they need not be whole."""
+    left, top, right, bottom = edges
+    across, down = (right - left) * (1 - fraction) / 2, (bottom - top) * (1 - fraction) / 2
+    return left + across, top + down, right - across, bottom - down
 
 
 def overlap(a: Box, b: Box) -> float:

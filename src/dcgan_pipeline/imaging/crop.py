@@ -11,8 +11,9 @@ import hashlib
 import os
 import uuid
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from PIL import Image
 from dcgan_pipeline.arrays import ID, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.boxes import Box, crop_about_centre
+from dcgan_pipeline.imaging.boxes import Box, about_centre
 from dcgan_pipeline.imaging.decode import Decoded, decode_reduced
 from dcgan_pipeline.imaging.regions import SOURCE, count_reasons, kept_boxes
 from dcgan_pipeline.imaging.settings import PreprocessSettings
@@ -109,7 +110,7 @@ def crop_and_resize(
     return made
 
 
-def jpeg_reduction(side: int, target: int, resample: str) -> int:
+def jpeg_reduction(side: float, target: int, resample: str) -> int:
     """Choose the fraction, 1/1, 1/2 or 1/4, at which a JPEG is decoded when a region of it is wanted smaller.
 
     The largest step at which 2.5 decoded pixels are left for one of the result. The resampling after it then weighs
@@ -133,16 +134,25 @@ def jpeg_reduction(side: int, target: int, resample: str) -> int:
     return next((step for step in (4, 2) if side >= _SPARE * step * target), 1)
 
 
-def resize_region(decoded: Decoded, box: Box, size: int, resample: str) -> Image.Image:
-    """Cut a box out of an image and resize it to a square of ``size`` pixels, in one antialiased resampling."""
-    return decoded.image.resize((size, size), Image.Resampling[resample.upper()], box=decoded.edges(box))
+def resize_region(decoded: Decoded, box: Box, size: int, resample: str, fraction: float = 1.0) -> Image.Image:
+    """Cut a box, or the centre of it, out of an image and resize it to a square, in one antialiased resampling.
+
+    Parameters
+    ----------
+    size
+        Pixels a side of the result.
+    fraction
+        Of the box's sides. The centre of a box is the centre of the box's own resized image, to the pixel.
+    """
+    edges = about_centre(decoded.edges(box), fraction)
+    return decoded.image.resize((size, size), Image.Resampling[resample.upper()], box=edges)
 
 
 def channels_first(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     """Pixels of an image as uint8 of shape (channels, height, width); one channel is the luma of three."""
     mode = "L" if channels == 1 else "RGB"
     pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def _check_regions(source: ImageSource, regions: pd.DataFrame) -> None:
@@ -163,81 +173,67 @@ def _identity(source: ImageSource, boxes: NDArray[np.int64], settings: Preproces
 
 def _make_shard(source: ImageSource, settings: PreprocessSettings, task: tuple[_Shard, NDArray[np.int64]]) -> None:
     shard, boxes = task
-    images: list[NDArray[np.uint8]] = []
-    thumbnails: list[NDArray[np.uint8]] = []
-    made: list[NDArray[np.int64]] = []
-    failed: list[tuple[NDArray[np.int64], str]] = []
-    for row, regions in groupby(boxes, key=lambda values: int(values[0])):
+    size, channels = settings.image_size, settings.channels
+    images = np.empty((len(boxes), channels, size, size), np.uint8)
+    same = (size, channels) == (THUMBNAIL, 3)
+    thumbnails = images if same else np.empty((len(boxes), 3, THUMBNAIL, THUMBNAIL), np.uint8)
+    made: list[list[int]] = []
+    failed: list[tuple[list[int], str]] = []
+    for row, regions in groupby(boxes.tolist(), key=itemgetter(0)):
         photograph = _Photograph(source, row)
         for values in regions:
             try:
-                image, thumbnail = _cut_out(photograph, Box(*(int(v) for v in values[1:])), settings)
+                image, thumbnail = _cut_out(photograph, Box(*values[1:]), settings)
             except ImageError as error:
                 failed.append((values, str(error)))
                 continue
-            images.append(image)
-            thumbnails.append(thumbnail)
+            images[len(made)] = channels_first(image, channels)
+            if not same:
+                thumbnails[len(made)] = channels_first(thumbnail, 3)
             made.append(values)
-    _save(shard, images, thumbnails, made, failed, settings)
+    _save(shard, images[: len(made)], thumbnails[: len(made)], made, failed)
 
 
 class _Photograph:
-    """One image of a source, read once, and decoded once at each fraction of its size that its regions ask for."""
+    """One image of a source, decoded once at each fraction of its size that its regions ask for."""
 
     def __init__(self, source: ImageSource, row: int) -> None:
         self._source, self._row = source, row
         self._decoded: dict[int, Decoded] = {}
 
-    @cached_property
-    def _data(self) -> bytes | NDArray[np.uint8]:
-        return self._source.read(self._row)
-
     def decoded(self, reduction: int) -> Decoded:
         if reduction not in self._decoded:
-            self._decoded[reduction] = decode_reduced(self._data, self._source.limits, reduction)
+            data = self._source.read(self._row)
+            self._decoded[reduction] = decode_reduced(data, self._source.limits, reduction)
         return self._decoded[reduction]
 
 
-def _cut_out(
-    photograph: _Photograph, region: Box, settings: PreprocessSettings
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _cut_out(photograph: _Photograph, region: Box, settings: PreprocessSettings) -> tuple[Image.Image, Image.Image]:
     """The image and the thumbnail of one region; they depend on it and on nothing else in the shard."""
-    size, resample = settings.image_size, settings.resample
-    box = crop_about_centre(region, settings.crop_fraction)
-    target = max(size, THUMBNAIL)
-    reduction = jpeg_reduction(min(box.width, box.height), target, resample) if settings.fast_decode else 1
-    decoded = photograph.decoded(reduction)
+    size, resample, fraction = settings.image_size, settings.resample, settings.crop_fraction
+    side, target = min(region.width, region.height) * fraction, max(size, THUMBNAIL)
+    decoded = photograph.decoded(jpeg_reduction(side, target, resample) if settings.fast_decode else 1)
     width, height = decoded.size
     if region.left + region.width > width or region.top + region.height > height:
         raise ImageError(f"not as its header says: decoded to {width} x {height}")
-    image = resize_region(decoded, box, size, resample)
-    pixels = channels_first(image, settings.channels)
-    if (size, settings.channels) == (THUMBNAIL, 3):
-        return pixels, pixels
-    thumbnail = image if size == THUMBNAIL else resize_region(decoded, box, THUMBNAIL, resample)
-    return pixels, channels_first(thumbnail, 3)
+    image = resize_region(decoded, region, size, resample, fraction)
+    return image, image if size == THUMBNAIL else resize_region(decoded, region, THUMBNAIL, resample, fraction)
 
 
 def _save(
     shard: _Shard,
-    images: list[NDArray[np.uint8]],
-    thumbnails: list[NDArray[np.uint8]],
-    made: list[NDArray[np.int64]],
-    failed: list[tuple[NDArray[np.int64], str]],
-    settings: PreprocessSettings,
+    images: NDArray[np.uint8],
+    thumbnails: NDArray[np.uint8],
+    made: list[list[int]],
+    failed: list[tuple[list[int], str]],
 ) -> None:
-    size, channels = settings.image_size, settings.channels
     columns = ["source_row", *BOX_COLUMNS]
     rejected = pd.DataFrame([values for values, _ in failed], columns=columns, dtype="int64")
     rejected["reason"] = pd.Series([reason for _, reason in failed], dtype="str")
-    _replace(shard.file("images"), _stacked(images, (channels, size, size)))
-    _replace(shard.file("thumbnails"), _stacked(thumbnails, (3, THUMBNAIL, THUMBNAIL)))
+    _replace(shard.file("images"), images)
+    _replace(shard.file("thumbnails"), thumbnails)
     _replace(shard.file("rejected"), rejected)
     _replace(shard.file("records"), pd.DataFrame(made, columns=columns, dtype="int64"))
-
-
-def _stacked(arrays: list[NDArray[np.uint8]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.stack(arrays) if arrays else np.empty((0, *shape), np.uint8)
 
 
 def _replace(path: Path, data: NDArray[np.uint8] | pd.DataFrame) -> None:

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dcgan_pipeline.imaging.boxes import Box
+from dcgan_pipeline.imaging.boxes import Box, Edges
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
 
 # Picture formats, decoded by Pillow itself: EPS would hand a stranger's file to Ghostscript, and the others of
 # Pillow's list are no photographs.
 _FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG"),
-    *("PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
+    *("JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG2000"),  # tried in this order
+    *("PCX", "PPM", "QOI", "SGI", "TGA", "TIFF"),
 )
 _MAX_SCANS = 100  # of a progressive JPEG, which has about ten; libtiff has the same limit
 _MAX_COMMENTS = 1000  # in pixels written as text
@@ -47,8 +47,8 @@ class Decoded(NamedTuple):
     """Where its upper left corner is in ``image``. Squares of pixels are counted from the corner that is stored first,
     and the last ones may be cut: a turned image begins within one."""
 
-    def edges(self, box: Box) -> tuple[float, float, float, float]:
-        """Left, upper, right and lower edge, in pixels of ``image``, of a box in pixels of the whole image."""
+    def edges(self, box: Box) -> Edges:
+        """The edges, in pixels of ``image``, of a box in pixels of the whole image."""
         left, top = box.left / self.reduction + self.corner[0], box.top / self.reduction + self.corner[1]
         return left, top, left + box.width / self.reduction, top + box.height / self.reduction
 
@@ -63,7 +63,8 @@ def image_size(data: bytes | NDArray[np.uint8], limits: Limits) -> tuple[int, in
     """
     if isinstance(data, np.ndarray):
         return data.shape[1], data.shape[0]
-    return _shown_size(_open(data, limits))
+    with warnings.catch_warnings(action="ignore"):
+        return _shown_size(_open(data, limits))
 
 
 def decode_image(data: bytes | NDArray[np.uint8], limits: Limits) -> Image.Image:
@@ -87,18 +88,17 @@ def decode_reduced(data: bytes | NDArray[np.uint8], limits: Limits, reduction: i
     """
     if isinstance(data, np.ndarray):
         return Decoded(image := Image.fromarray(data), image.size)
-    opened = _open(data, limits)
-    size, orientation = ((0, 0), 1) if reduction == 1 else (_shown_size(opened), _orientation(opened))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+    with warnings.catch_warnings(action="ignore"):  # Pillow's remarks on odd metadata
+        opened = _open(data, limits)
+        size, orientation = ((0, 0), 1) if reduction == 1 else (_shown_size(opened), _orientation(opened))
+        try:
             reduced = reduction > 1 and opened.draft(None, (opened.width // reduction, opened.height // reduction))
             opened.load()  # an animation stands at its first frame
             image = _as_8_bit(_upright(opened))  # in this order: conversions can lose the orientation
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
-        raise ImageError(_reason(error)) from None
+        except ImageError:
+            raise
+        except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
+            raise ImageError(_reason(error)) from None
     if not reduced:  # only JPEG can be
         return Decoded(image, image.size)
     left = image.width - size[0] / reduction if orientation in _FROM_RIGHT else 0.0
@@ -134,9 +134,7 @@ def decode_small(
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError("empty file" if not data else "not an image") from None
     except Image.DecompressionBombError:
@@ -201,10 +199,8 @@ def _shown_size(image: Image.Image) -> tuple[int, int]:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            orientation = image.getexif().get(_ORIENTATION, 1)
-            return int(orientation) if orientation in range(1, 9) else 1  # "6" as text turns nothing, for Pillow too
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        return int(orientation) if orientation in range(1, 9) else 1  # "6" as text turns nothing, for Pillow too
     except Exception:  # broken metadata do not make a picture unusable
         return 1
 
