@@ -39,8 +39,8 @@ from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.hashing.autoencoder import train_autoencoder
 from dcgan_pipeline.hashing.codes import compute_codes
-from dcgan_pipeline.hashing.groups import group_equal_codes
-from dcgan_pipeline.hashing.settings import AutoencoderSettings
+from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, kept_rows
+from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import crop_and_resize
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.regions import find_regions
@@ -596,11 +596,13 @@ def through_the_stages(
     found = crop_and_resize(source, regions, preprocess, engine, work)
     images, thumbnails = _stored(found.images, work / "images"), _stored(found.thumbnails, work / "thumbnails")
     device = torch.device("cpu")
-    weights, _ = train_autoencoder(thumbnails, AutoencoderSettings(epochs=1), 0, device, lambda *_: None)
+    dedup = DedupSettings.model_validate({"autoencoder": {"epochs": 1}, "radius": 8, "min_similarity": 0.65})
+    weights, _ = train_autoencoder(thumbnails, dedup.autoencoder, 0, device, lambda *_: None)
     codes = _stored(compute_codes(thumbnails, weights, 4096, device), work / "codes")
-    duplicates = group_equal_codes(codes)
+    duplicates = find_duplicates(Hashed(codes, thumbnails, found.records), images, dedup)
     records, rejected = found.records, found.rejected
-    assert len(duplicates) == len(images) == len(records)
+    assert duplicates.attrs["images"] == len(images) == len(records)
+    assert set(duplicates["representative"]) <= set(kept_rows(duplicates))
     assert sorted([*records["source_row"], *rejected["source_row"]]) == list(range(len(source)))
     assert rejected["reason"].str.len().gt(0).all()
     return Outcome(regions, images, thumbnails, records, rejected, codes, duplicates)

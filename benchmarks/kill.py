@@ -37,13 +37,19 @@ OUTPUTS = (
     *("regions", "regions_sheet", "faces_metrics"),
     *("images", "thumbnails", "records", "rejected", "preprocess_metrics"),
     *("hash_encoder", "hash_encoder_history", "hash_codes", "duplicates"),
-    *("dedup_report", "dedup_metrics", "collisions"),
+    *("dedup_report", "dedup_metrics", "collisions", "dedup_recall", "dedup_audit", "dedup_audit_metrics"),
 )
 REPOSITORY = Path(__file__).parents[1]
 SETTINGS = {
     "faces": {"images_per_task": 13, "sheet_images": 4},
     "preprocess": {"image_size": 16, "channels": 3, "images_per_shard": 11},
-    "dedup": {"autoencoder": {"epochs": 1}, "gallery_groups": 3},
+    "dedup": {
+        "autoencoder": {"epochs": 1},
+        "gallery_groups": 3,
+        "radius": 20,
+        "min_similarity": 0.65,
+        "audit": {"planted": 10},
+    },
 }
 SHARD_EVENTS = 8  # of a worker: four files of a shard are opened, and renamed
 # What a run imports: done once, before the forks.
