@@ -8,6 +8,7 @@ share one.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import os
@@ -57,7 +58,7 @@ class CodeTables:
         columns = ", ".join(f"{word} UBIGINT" for word in self.words)
         self.connection.execute(f"CREATE TABLE {name} (row BIGINT, {columns})")
         start = 0
-        for chunk in codes.batches(_CHUNK):
+        for chunk in copy.copy(codes).batches(_CHUNK):  # a copy has maps of its own, and what they hold goes with it
             self._append(name, np.arange(start, start + len(chunk)), chunk)
             start += len(chunk)
 
