@@ -153,7 +153,7 @@ def true_pairs(thumbnails: ShardedArray) -> NDArray[np.int64]:
     every = torch.cat(features).to(torch.bfloat16)
     found = [np.empty((0, 2), np.int64)]
     for start in range(0, len(every), 2500):
-        near = torch.nonzero((every[start : start + 2500] @ every[start:].T).float() >= 0.6).numpy() + start
+        near = torch.nonzero((every[start : start + 2500] @ every[start:].T).float() >= 0.7).numpy() + start
         near = near[near[:, 0] < near[:, 1]]
         for part in np.array_split(near, max(1, len(near) // 8192)):
             keep = pictures.similarity(thumbnails[part[:, 0]], thumbnails[part[:, 1]]) >= TRUE
@@ -206,6 +206,7 @@ def main() -> None:
     parser.add_argument("source")
     parser.add_argument("--limit", type=int, default=None, help="use only so many images")
     parser.add_argument("--planted", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3, help="of hashing")
     parser.add_argument("--no-retrieval", action="store_true", help="leave imagededup's minutes of retrieval out")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp()) / "files"
@@ -221,7 +222,7 @@ def main() -> None:
     times: dict[str, list[float]] = {"ours": [], **{name: [] for name in peers}}
     memory: dict[str, float] = {}
     hashes: dict[str, dict[str, str]] = {}
-    for _ in range(3):
+    for _ in range(arguments.rounds):
         took, memory["ours"], hashed = timed(lambda: hash_ours(folder, weights))
         times["ours"].append(took)
         for name, method in peers.items():
