@@ -12,31 +12,20 @@ from dcgan_pipeline.hashing.audit_page import audit_page
 from dcgan_pipeline.hashing.codes import compute_codes
 from dcgan_pipeline.hashing.groups import Hashed, find_duplicates
 from dcgan_pipeline.hashing.settings import DedupSettings
-from dcgan_pipeline.imaging.settings import Limits
-from dcgan_pipeline.imaging.sources import ArraySource, ImageError
 
 CPU = torch.device("cpu")
 WIDE = DedupSettings.model_validate({"radius": 24, "min_similarity": 0.65, "audit": {"planted": 50}})
 
 
 @pytest.fixture(scope="module")
-def source(natural):
-    pixels = np.ascontiguousarray(natural.transpose(0, 2, 3, 1))
-    return ArraySource("blobs", pixels, np.full(200, -1), [], Limits())
-
-
-@pytest.fixture(scope="module")
 def blobs(stored, thumbnails, weights):
     codes = np.concatenate(list(compute_codes(thumbnails, weights, 64, CPU).chunks))
-    rows = np.arange(200)
-    records = pd.DataFrame(
-        {"source_row": rows, "source": [f"{row}.png" for row in rows], "left": 0, "top": 0, "width": 32, "height": 32}
-    )
+    records = pd.DataFrame({"source": [f"{row}.png" for row in range(200)], "width": 32, "height": 32})
     return Hashed(stored(codes, images_id="0123456789abcdef"), thumbnails, records)
 
 
-def recall(source, blobs, weights, settings=WIDE, seed=0):
-    return measure_recall(source, blobs, weights, settings, "bicubic", seed, CPU)
+def recall(blobs, weights, settings=WIDE, images=None):
+    return measure_recall(blobs, images or blobs.thumbnails, weights, settings, 0, CPU)
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
@@ -48,8 +37,8 @@ def test_alterations_change_a_picture_a_little_and_keep_its_size(natural, name):
     assert 0.1 < change < 30
 
 
-def test_recall_has_a_line_a_kind_and_finds_most_with_a_wide_radius(source, blobs, weights):
-    table = recall(source, blobs, weights)
+def test_recall_has_a_line_a_kind_and_finds_most_with_a_wide_radius(blobs, weights):
+    table = recall(blobs, weights)
     assert table["alteration"].tolist() == list(ALTERATIONS)
     assert set(table["planted"]) == {50}
     assert (table["recall"] == table["caught"] / 50).all()
@@ -58,30 +47,25 @@ def test_recall_has_a_line_a_kind_and_finds_most_with_a_wide_radius(source, blob
     assert easy.min() > 0.9
 
 
-def test_recall_counts_what_the_codes_and_the_check_say(source, blobs, weights):
-    equal = recall(source, blobs, weights, WIDE.model_copy(update={"radius": 0}))["caught"]
-    wide = recall(source, blobs, weights)["caught"]
-    strict = recall(source, blobs, weights, WIDE.model_copy(update={"min_similarity": 1.0}))
+def test_recall_counts_what_the_codes_and_the_check_say(blobs, weights):
+    equal = recall(blobs, weights, WIDE.model_copy(update={"radius": 0}))["caught"]
+    wide = recall(blobs, weights)["caught"]
+    strict = recall(blobs, weights, WIDE.model_copy(update={"min_similarity": 1.0}))
     assert (equal <= wide).all()
     assert equal.sum() < wide.sum()
     assert strict.loc[strict["alteration"] != "shifted", "caught"].sum() == 0  # a shift alone leaves the rest equal
 
 
-def test_recall_draws_the_same_for_the_same_seed(source, blobs, weights):
-    pd.testing.assert_frame_equal(recall(source, blobs, weights), recall(source, blobs, weights))
+def test_recall_draws_the_same_for_the_same_seed(blobs, weights):
+    pd.testing.assert_frame_equal(recall(blobs, weights), recall(blobs, weights))
 
 
-def test_images_that_became_unreadable_are_not_planted(source, blobs, weights):
-    class Half(ArraySource):
-        def read(self, row):
-            if row % 2:
-                raise ImageError("gone")
-            return super().read(row)
-
-    half = Half("blobs", source.images, source.labels, [], Limits())
-    planted = recall(half, blobs, weights)["planted"]
-    assert planted.nunique() == 1
-    assert 5 < planted[0] < 45
+def test_larger_images_are_altered_and_grey_or_small_ones_are_not(stored, natural, blobs, weights):
+    large = stored(natural.repeat(2, axis=2).repeat(2, axis=3))  # 64 x 64
+    easy = recall(blobs, weights, images=large).set_index("alteration").loc[["re-encoded", "brightened"], "recall"]
+    assert easy.min() > 0.9
+    for other in (natural[:, :1], natural[:, :, ::2, ::2], natural[:, :1].repeat(2, axis=2).repeat(2, axis=3)):
+        pd.testing.assert_frame_equal(recall(blobs, weights, images=stored(other)), recall(blobs, weights))
 
 
 @given(st.integers(1, 500).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))

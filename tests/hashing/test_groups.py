@@ -188,6 +188,18 @@ def test_report_of_a_set_without_duplicates_is_empty_and_keeps_its_columns(hashe
     assert report.empty
 
 
+def test_report_leaves_empty_what_a_group_has_none_of(eight):
+    report = describe_groups(group(eight, always_keep=("003.png",)), eight.records).set_index("group")
+    assert report.loc[0].to_dict() == {"size": 2, "kept": "000.png\n003.png", "removed": ""}
+
+
+def test_what_is_given_up_is_not_compared_with_all_else_either(hashed, natural):
+    codes = np.zeros((60, 8), np.uint8)
+    table = group(hashed(codes, natural[:60]), radius=3, min_similarity=0.3)
+    given_up = group(hashed(codes, natural[:60]), min_similarity=0.3)
+    assert kept_rows(table).tolist() == kept_rows(given_up).tolist()
+
+
 def test_numbers_of_the_report(eight):
     metrics = measure_groups(group(eight), eight.codes)
     on = np.unpackbits(eight.codes[:], axis=1)

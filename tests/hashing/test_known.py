@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dcgan_pipeline.hashing.groups import find_duplicates, kept_rows, rows_of
+from dcgan_pipeline.hashing.groups import describe_groups, find_duplicates, kept_rows, rows_of
 from dcgan_pipeline.hashing.known import drop_known, find_known
 from dcgan_pipeline.hashing.settings import DedupSettings
 
@@ -60,6 +60,13 @@ def test_a_known_image_that_is_in_no_group_is_listed_alone(sets):
 
 def test_a_person_can_keep_a_known_image(sets):
     assert kept_rows(dropped(*sets, always=("001.png",))).tolist() == [1, 2, 4, 5]
+
+
+def test_the_report_names_the_known_images(sets):
+    known, new = sets
+    report = describe_groups(dropped(known, new), new.records).set_index("group")
+    assert report.loc[0].to_dict() == {"size": 2, "kept": "", "removed": "000.png\n001.png", "known": "2026: 005.png"}
+    assert report.loc[1, "known"] == ""
 
 
 def test_two_known_sets_add_up(sets):

@@ -23,8 +23,6 @@ from dcgan_pipeline.hashing.groups import Hashed, agree
 from dcgan_pipeline.hashing.inputs import SIDE
 from dcgan_pipeline.hashing.neighbours import code_tables, hamming
 from dcgan_pipeline.hashing.settings import DedupSettings
-from dcgan_pipeline.imaging.decode import decode_image
-from dcgan_pipeline.imaging.sources import ImageError, ImageSource
 from dcgan_pipeline.randomness import numpy_stream
 from dcgan_pipeline.weights import Weights
 
@@ -75,15 +73,14 @@ ALTERATIONS: dict[str, tuple[str, Alteration]] = {
     "blurred": ("Gaussian, 2.5 % of its side", _blurred),
     "noised": ("Gaussian, 8 levels", _noised),
 }
-"""What is planted: its name, what it is, and the function; applied to the region at its original size."""
+"""What is planted: its name, what it is, and the function."""
 
 
 def measure_recall(
-    source: ImageSource,
     hashed: Hashed,
+    images: ShardedArray,
     weights: Weights,
     settings: DedupSettings,
-    resample: str,
     seed: int,
     device: torch.device,
 ) -> pd.DataFrame:
@@ -98,15 +95,15 @@ def measure_recall(
     generator = numpy_stream(seed, "audit", "planted")
     count = min(settings.audit.planted, len(hashed.records))
     rows = np.sort(generator.choice(len(hashed.records), count, replace=False))
-    readable, regions = _regions(source, hashed.records, rows)
+    pictures = _pictures(hashed, images, rows)
     encoder = Encoder(weights, device)
     lines = []
     for name, (what, function) in ALTERATIONS.items():
-        copies = np.stack([_thumbnail(function(region, generator), resample) for region in regions])
+        copies = np.stack([_thumbnail(function(picture, generator)) for picture in pictures])
         codes = encoder(copies)
-        caught = _caught(copies, codes, readable, hashed, settings)
+        caught = _caught(copies, codes, rows, hashed, settings)
         low, high = wilson(int(caught.sum()), len(caught))
-        median = float(np.median(hamming(codes, hashed.codes[readable])))
+        median = float(np.median(hamming(codes, hashed.codes[rows])))
         lines.append((name, what, len(caught), int(caught.sum()), caught.mean(), low, high, median))
     columns = ["alteration", "what", "planted", "caught", "recall", "low", "high", "median_distance"]
     table = pd.DataFrame(lines, columns=columns)
@@ -134,25 +131,15 @@ def wilson(count: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
-def _regions(
-    source: ImageSource, records: pd.DataFrame, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], list[Image.Image]]:
-    """Cut the regions out at their original size; what has become unreadable is left out."""
-    readable, regions = [], []
-    for row in rows:
-        record = records.iloc[int(row)]
-        try:
-            image = decode_image(source.read(int(record["source_row"])), source.limits).convert("RGB")
-        except ImageError:
-            continue
-        left, top = int(record["left"]), int(record["top"])
-        readable.append(int(row))
-        regions.append(image.crop((left, top, left + int(record["width"]), top + int(record["height"]))))
-    return np.array(readable, dtype=np.int64), regions
+def _pictures(hashed: Hashed, images: ShardedArray, rows: NDArray[np.int64]) -> list[Image.Image]:
+    """What is altered: the stored images where they show more than the thumbnails, else the thumbnails."""
+    shows_more = images.shape[1] == 3 and images.shape[-1] > SIDE
+    pixels = (images if shows_more else hashed.thumbnails)[rows]
+    return [Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))) for picture in pixels]
 
 
-def _thumbnail(image: Image.Image, resample: str) -> NDArray[np.uint8]:
-    small = image.resize((SIDE, SIDE), Image.Resampling[resample.upper()])
+def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
+    small = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
 

@@ -117,8 +117,9 @@ the same picture.</p>
 {pairs}
 </ul>
 <h2>Undo</h2>
-<p>These settings keep the marked images: put them into <code>conf/local/parameters_dedup.yml</code> and run
-<code>kedro run --pipeline=dedup</code> again.</p>
+<p>These settings keep the marked images. Put them beside the run's other settings for <code>dedup</code>:
+<code>conf/local</code> (read without <code>--env</code>) or a copy of the environment that you used. Then run
+<code>dedup</code> again in that environment.</p>
 <textarea id="undo" readonly aria-label="settings that keep the marked images"></textarea>
 <script type="application/json" id="data">{data}</script>
 <script>{_SCRIPT}</script>

@@ -41,14 +41,14 @@ class Hashed:
 
 
 def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSettings) -> pd.DataFrame:
-    """Group the images that are the same picture, and keep one of each group.
+    """Group the images that are the same picture, and keep of each group as many as it takes.
 
     Returns
     -------
     DataFrame
         One row a member of a group of two or more, ordered by group and row: row, group (int64, numbered from 0 in
-        the order of their first rows), representative (the row that stays for it; its own where it stays), distance
-        (int64, Hamming, from the representative's code), similarity (float64, of the thumbnails), kept (bool). All
+        the order of their first rows), representative (the row that stays for it, or itself), distance (int64,
+        Hamming, from the representative's code), similarity (float64, of the thumbnails), kept (bool). All
         images that are not listed stay; ``attrs["images"]`` is the number of all.
 
     Raises
@@ -76,11 +76,13 @@ def _edges(hashed: Hashed, settings: DedupSettings) -> tuple[Rows, Rows]:
     with code_tables(hashed.codes.shape[1], settings.memory) as tables:
         tables.add("codes", hashed.codes)
         rows, code = tables.equal_codes("codes")
-        centre = code if settings.min_similarity is None else _agreeing(rows, code, hashed.thumbnails, settings)
+        centre, single = code, rows[:0]
+        if settings.min_similarity is not None:
+            centre, single = _agreeing(rows, code, hashed.thumbnails, settings)
         firsts.append(rows)
         seconds.append(centre)
         if settings.radius:
-            others = rows[rows != centre]  # a node is known by its centre
+            others = np.concatenate([rows[rows != centre], single])  # a node is known by its centre
             tables.connection.register("others", pd.DataFrame({"row": others}))
             tables.connection.execute("CREATE TABLE nodes AS SELECT * FROM codes ANTI JOIN others USING (row)")
             for a, b, _ in tables.near_codes("nodes", "nodes", settings.radius, settings.probes):
@@ -90,25 +92,26 @@ def _edges(hashed: Hashed, settings: DedupSettings) -> tuple[Rows, Rows]:
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupSettings) -> Rows:
-    """Split images of one code into sets of one picture; return each row's centre, itself where it is alone.
+def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupSettings) -> tuple[Rows, Rows]:
+    """Split images of one code into sets of one picture.
 
-    The centre is the picture of the lowest digest, not of the lowest row: the order of the images must not matter.
+    Returns each row's centre, itself where it is alone, and the rows of codes of too many pictures that were given up:
+    looking for what is near to them would be all pairs. The centre is the picture of the lowest digest, not of the
+    lowest row: the order of the images must not matter.
     """
     centre = rows.copy()
     digest = np.array([hashlib.blake2b(thumbnails[row].tobytes(), digest_size=8).digest() for row in rows], "S8")
     left = np.lexsort((rows, digest, code))
     for _ in range(_CENTRES):
         if not len(left):
-            return centre
+            break
         head = np.repeat(*_heads(left, code))
         same = agree(thumbnails, thumbnails, rows[left], rows[head], settings) | (left == head)
         centre[left[same]] = rows[head[same]]
         left = left[~same]
-    if not len(left):
-        return centre
-    log.warning("%d images share codes with more than %d different pictures, and stay", len(left), _CENTRES)
-    return centre
+    if len(left):
+        log.warning("%d images share codes with more than %d different pictures, and stay", len(left), _CENTRES)
+    return centre, rows[left]
 
 
 def agree(a: ShardedArray, b: ShardedArray, rows_a: Rows, rows_b: Rows, settings: DedupSettings) -> NDArray[np.bool_]:
@@ -215,13 +218,17 @@ def describe_groups(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.DataF
     Returns
     -------
     DataFrame
-        group, size, kept and removed (their sources, one a line).
+        group, size, kept and removed (their sources, one a line, or empty); and of new images among known ones
+        ``known``, the known images that they repeat.
     """
     sources = duplicates.assign(source=records["source"].to_numpy()[duplicates["row"]])
-    size = duplicates.groupby("group")["row"].count()
-    kept = sources[sources["kept"]].groupby("group")["source"].agg("\n".join)
-    removed = sources[~sources["kept"]].groupby("group")["source"].agg("\n".join)
-    report = pd.DataFrame({"size": size, "kept": kept, "removed": removed.reindex(size.index)})
+    report = pd.DataFrame({"size": duplicates.groupby("group")["row"].count()})
+    parts = {"kept": sources[sources["kept"]], "removed": sources[~sources["kept"]]}
+    for name, part in parts.items():
+        report[name] = part.groupby("group")["source"].agg("\n".join).reindex(report.index, fill_value="")
+    if "known" in sources:
+        named = sources[sources["known"] != ""].groupby("group")["known"].agg(lambda names: "\n".join(names.unique()))
+        report["known"] = named.reindex(report.index, fill_value="").astype("str")
     report = report.reset_index(names="group").astype({"kept": "str", "removed": "str", "group": "int64"})
     return report.sort_values(["size", "group"], ascending=[False, True], ignore_index=True)
 

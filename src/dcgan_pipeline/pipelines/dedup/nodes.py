@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
     from dcgan_pipeline.datasets.known_images import KnownImagesDataset
-    from dcgan_pipeline.imaging.sources import ImageSource
     from dcgan_pipeline.weights import Weights
 
 
@@ -70,23 +69,30 @@ def group_new_duplicates(
     """Group duplicates among new images, and drop those that are known; see :mod:`dcgan_pipeline.hashing.known`."""
     import logging
 
-    from dcgan_pipeline.arrays import ID
+    import pandas as pd
+
+    from dcgan_pipeline.arrays import ID, check_same_images
     from dcgan_pipeline.errors import InputError
     from dcgan_pipeline.hashing.codes import ENCODER
-    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, measure_groups, rows_of
+    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, find_duplicates, measure_groups, rows_of
     from dcgan_pipeline.hashing.known import drop_known, find_known
     from dcgan_pipeline.hashing.settings import DedupSettings
 
+    check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     settings = DedupSettings.parse(dedup, "dedup")
-    duplicates, _, _ = group_duplicates(hash_codes, thumbnails, images, records, dedup)
     new = Hashed(hash_codes, thumbnails, records)
-    always = rows_of(settings.always_keep, records)
     sets = known_images.sets(hash_codes.attrs[ID], hash_codes.attrs[ENCODER])
     if not sets:
         raise InputError(
             "dedup_new compares with sets that this hash_encoder has hashed before, and there is none; "
             "run `kedro run --pipeline=dedup` on the first set"
         )
+    every = pd.concat([records["source"], *(known.records["source"] for known in sets)], ignore_index=True)
+    rows_of(settings.always_keep, every.to_frame())  # a name may be of an image of an older set
+    here = tuple(name for name in settings.always_keep if name in set(records["source"]))
+    settings = settings.model_copy(update={"always_keep": here})
+    always = rows_of(here, records)
+    duplicates = find_duplicates(new, images, settings)
     for known in sets:
         logging.getLogger(__name__).info("compared with %d images hashed at %s", len(known.codes), known.name)
         found = find_known(new, Hashed(known.codes, known.thumbnails, known.records), settings)
@@ -97,7 +103,6 @@ def group_new_duplicates(
 
 
 def audit_duplicates(
-    raw_images: ImageSource,
     hash_codes: ShardedArray,
     thumbnails: ShardedArray,
     images: ShardedArray,
@@ -105,21 +110,22 @@ def audit_duplicates(
     duplicates: pd.DataFrame,
     hash_encoder: Weights,
     dedup: dict[str, Any],
-    preprocess: dict[str, Any],
     seed: int,
     device: str,
 ) -> tuple[pd.DataFrame, str, dict[str, float]]:
     """Measure recall and draw pairs to judge; see :mod:`dcgan_pipeline.hashing.audit`."""
+    from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.hashing.audit import measure_recall, sample_collisions
     from dcgan_pipeline.hashing.audit_page import audit_page
     from dcgan_pipeline.hashing.groups import Hashed
     from dcgan_pipeline.hashing.settings import DedupSettings
 
+    same = {"hash_codes": hash_codes, "thumbnails": thumbnails, "images": images, "records": records}
+    check_same_images(**same, duplicates=duplicates)
     settings = DedupSettings.parse(dedup, "dedup")
     hashed = Hashed(hash_codes, thumbnails, records)
-    resample = preprocess["resample"]
-    recall = measure_recall(raw_images, hashed, hash_encoder, settings, resample, seed, resolve_device(device))
+    recall = measure_recall(hashed, images, hash_encoder, settings, seed, resolve_device(device))
     sample = sample_collisions(duplicates, settings, seed)
     page = audit_page(recall, sample, duplicates, images, records, settings)
     metrics = {f"dedup.recall.{line.alteration.replace('-', '_')}": float(line.recall) for line in recall.itertuples()}

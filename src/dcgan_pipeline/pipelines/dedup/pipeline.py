@@ -16,7 +16,7 @@ _GROUPS = ["duplicates", "dedup_report", "dedup_metrics"]
 
 
 def create_pipeline() -> Pipeline:
-    """thumbnails, images, records, raw_images -> hash_encoder, hash_codes, duplicates, reports, audit."""
+    """thumbnails, images, records -> hash_encoder, hash_codes, duplicates, reports, audit."""
     encoder = Node(
         train_hash_encoder,
         ["thumbnails", "params:dedup", "params:seed", "params:device"],
@@ -27,8 +27,8 @@ def create_pipeline() -> Pipeline:
     audit = Node(
         audit_duplicates,
         [
-            *("raw_images", *_HASHED, "duplicates", "hash_encoder"),
-            *("params:dedup", "params:preprocess", "params:seed", "params:device"),
+            *(*_HASHED, "duplicates", "hash_encoder"),
+            *("params:dedup", "params:seed", "params:device"),
         ],
         ["dedup_recall", "dedup_audit", "dedup_audit_metrics"],
         name="audit_duplicates",
