@@ -49,9 +49,9 @@ from dcgan_pipeline.weights import Weights
 CPU = torch.device("cpu")
 ALTERED = {"shift": 1, "zoom": 0.05, "brightness": 12, "contrast": 0.12, "blur": 0.3}
 OURS = DedupSettings.model_validate(
-    {"autoencoder": {"alterations": ALTERED, "epochs": 6}, "radius": 28, "min_similarity": 0.65, "keep": "earliest"}
+    {"autoencoder": {"alterations": ALTERED}, "radius": 28, "min_similarity": 0.65, "keep": "earliest"}
 )
-PLAIN = DedupSettings.model_validate({"autoencoder": {"normalise": "none", "noise": 0.3, "dropout": 0.5, "epochs": 6}})
+PLAIN = DedupSettings.model_validate({"autoencoder": {"normalise": "none", "noise": 0.3, "dropout": 0.5}})
 FLAGGED = (300, 1000, 2000, 5000, 20_000, 100_000)
 TRUE = 0.75
 
@@ -105,7 +105,7 @@ def thumbnails_of(folder: Path, work: Path) -> tuple[Any, ShardedArray]:
 def encoder_of(thumbnails: ShardedArray, settings: DedupSettings) -> tuple[Weights, float]:
     """Train, and say how long it took."""
     start = time.perf_counter()
-    weights, _ = train_autoencoder(thumbnails, settings.autoencoder, 0, CPU, lambda losses, epoch: None)
+    weights, _ = train_autoencoder(thumbnails, settings.autoencoder, 0, CPU, lambda losses, step: None)
     return weights, time.perf_counter() - start
 
 

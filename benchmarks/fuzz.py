@@ -596,7 +596,7 @@ def through_the_stages(
     found = crop_and_resize(source, regions, preprocess, engine, work)
     images, thumbnails = _stored(found.images, work / "images"), _stored(found.thumbnails, work / "thumbnails")
     device = torch.device("cpu")
-    dedup = DedupSettings.model_validate({"autoencoder": {"epochs": 1}, "radius": 8, "min_similarity": 0.65})
+    dedup = DedupSettings.model_validate({"autoencoder": {"steps": 20}, "radius": 8, "min_similarity": 0.65})
     weights, _ = train_autoencoder(thumbnails, dedup.autoencoder, 0, device, lambda *_: None)
     codes = _stored(compute_codes(thumbnails, weights, 4096, device), work / "codes")
     duplicates = find_duplicates(Hashed(codes, thumbnails, found.records), images, dedup)

@@ -44,7 +44,7 @@ SETTINGS = {
     "faces": {"images_per_task": 13, "sheet_images": 4},
     "preprocess": {"image_size": 16, "channels": 3, "images_per_shard": 11},
     "dedup": {
-        "autoencoder": {"epochs": 1},
+        "autoencoder": {"steps": 20},
         "gallery_groups": 3,
         "radius": 20,
         "min_similarity": 0.65,

@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 TINY: dict[str, Any] = {
     "faces": {"sheet_images": 4},
     "preprocess": {"image_size": 16},
-    "dedup": {"autoencoder": {"epochs": 1}, "gallery_groups": 3, "audit": {"planted": 5}},
+    "dedup": {"autoencoder": {"steps": 10}, "gallery_groups": 3, "audit": {"planted": 5}},
     "train": {
         "architecture": {"width": 4, "latent_dim": 8},
         "steps": 8,

@@ -34,8 +34,8 @@ def shuffled():
 @pytest.fixture(scope="session", params=["none", "local"])
 def weights(request, thumbnails):
     """An encoder of 64 bits of each kind of input."""
-    settings = AutoencoderSettings(code_bits=64, normalise=request.param, epochs=6, batch_size=25)
-    return train_autoencoder(thumbnails, settings, 0, torch.device("cpu"), lambda losses, epoch: None)[0]
+    settings = AutoencoderSettings(code_bits=64, normalise=request.param, steps=48, batch_size=25)
+    return train_autoencoder(thumbnails, settings, 0, torch.device("cpu"), lambda losses, step: None)[0]
 
 
 @pytest.fixture

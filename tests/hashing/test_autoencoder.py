@@ -8,10 +8,10 @@ from dcgan_pipeline.hashing.inputs import normalised
 from dcgan_pipeline.hashing.settings import AutoencoderSettings
 
 CPU = torch.device("cpu")
-SETTINGS = AutoencoderSettings(code_bits=64, epochs=6, batch_size=25)
+SETTINGS = AutoencoderSettings(code_bits=64, steps=120, batch_size=25)
 
 
-def fit(thumbnails, seed=0, settings=SETTINGS, log=lambda losses, epoch: None):
+def fit(thumbnails, seed=0, settings=SETTINGS, log=lambda losses, step: None):
     return train_autoencoder(thumbnails, settings, seed, CPU, log)
 
 
@@ -26,7 +26,7 @@ def test_defaults_are_the_papers_shape():
     assert model.decoder.weight.shape == (3072, 128)
 
 
-@pytest.mark.parametrize("wrong", [{"code_bits": 100}, {"dropout": 1.0}, {"noise": -0.1}, {"epochs": 0}, {"bits": 128}])
+@pytest.mark.parametrize("wrong", [{"code_bits": 100}, {"dropout": 1.0}, {"noise": -0.1}, {"steps": 0}, {"bits": 128}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         AutoencoderSettings.parse(wrong, "dedup")
@@ -43,19 +43,19 @@ def test_reconstruction_is_that_of_the_corrupted_input_through_a_dropped_out_cod
 
 
 def test_the_loss_falls_below_that_of_the_mean_image(thumbnails, natural):
-    _, history = fit(thumbnails, settings=SETTINGS.model_copy(update={"epochs": 30}))
+    _, history = fit(thumbnails, settings=SETTINGS.model_copy(update={"steps": 240}))
     losses = history["loss"].to_numpy()
     assert losses[-1] < 0.8 * losses[0]
     inputs = normalised(torch.from_numpy(natural), SETTINGS.normalise)
     assert losses[-1] < inputs.var(0).mean()
 
 
-def test_the_history_has_a_row_an_epoch_and_each_is_logged(thumbnails):
+def test_the_history_has_a_row_every_so_many_steps_and_each_is_logged(thumbnails):
     logged = []
-    _, history = fit(thumbnails, log=lambda losses, epoch: logged.append((epoch, losses)))
-    assert list(history.columns) == ["epoch", "loss"]
-    assert list(history["epoch"]) == [1, 2, 3, 4, 5, 6]
-    assert logged == [(row.epoch, {"dedup.autoencoder_loss": row.loss}) for row in history.itertuples()]
+    _, history = fit(thumbnails, log=lambda losses, step: logged.append((step, losses)))
+    assert list(history.columns) == ["step", "loss"]
+    assert list(history["step"]) == [50, 100, 120]  # 120 is the last
+    assert logged == [(row.step, {"dedup.autoencoder_loss": row.loss}) for row in history.itertuples()]
 
 
 def test_the_mean_image_is_that_of_the_thumbnails(fitted, natural):
@@ -87,12 +87,12 @@ def test_the_seed_decides_everything(thumbnails, fitted):
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch(stored, natural):
-    # 30 updates without noise; with it, the loss of so few images jumps about.
-    _, history = fit(stored(natural[:7]), settings=AutoencoderSettings(code_bits=64, epochs=30, noise=0, dropout=0))
+    # Without noise; with it, the loss of so few images jumps about.
+    _, history = fit(stored(natural[:7]), settings=AutoencoderSettings(code_bits=64, steps=100, noise=0, dropout=0))
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
 
 
 def test_noise_and_dropout_make_the_task_harder(thumbnails):
-    free = AutoencoderSettings(code_bits=64, epochs=6, batch_size=25, noise=0, dropout=0)
-    hard = AutoencoderSettings(code_bits=64, epochs=6, batch_size=25, noise=1, dropout=0.8)
+    free = AutoencoderSettings(code_bits=64, steps=48, batch_size=25, noise=0, dropout=0)
+    hard = AutoencoderSettings(code_bits=64, steps=48, batch_size=25, noise=1, dropout=0.8)
     assert fit(thumbnails, settings=free)[1]["loss"].iloc[-1] < fit(thumbnails, settings=hard)[1]["loss"].iloc[-1]

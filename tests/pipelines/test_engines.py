@@ -33,7 +33,7 @@ def settings(pile):
         "source": str(pile),
         "faces": {"images_per_task": 13},
         "preprocess": {"image_size": 16, "channels": 3, "images_per_shard": 11},
-        "dedup": {"autoencoder": {"epochs": 1}},
+        "dedup": {"autoencoder": {"steps": 3}},
     }
 
 

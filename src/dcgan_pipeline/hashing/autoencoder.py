@@ -15,8 +15,10 @@ from dcgan_pipeline.hashing.alterations import alter
 from dcgan_pipeline.hashing.inputs import PIXELS, normalised
 from dcgan_pipeline.hashing.settings import AlterationSettings, AutoencoderSettings
 from dcgan_pipeline.progress import progress_bar, track
-from dcgan_pipeline.randomness import torch_stream
+from dcgan_pipeline.randomness import numpy_stream, torch_stream
 from dcgan_pipeline.weights import Weights
+
+LOG_EVERY = 50  # minibatches
 
 
 class Autoencoder(nn.Module):
@@ -57,14 +59,14 @@ def train_autoencoder(
     device: torch.device,
     log: Callable[[dict[str, float], int], None],
 ) -> tuple[Weights, pd.DataFrame]:
-    """Fit the autoencoder to thumbnails.
+    """Fit the autoencoder to thumbnails: minibatches drawn at random, as many for a small pile as for a large one.
 
     Parameters
     ----------
     thumbnails
         uint8 of shape (N, 3, 32, 32).
     log
-        Called with the loss of every epoch and the epoch's number.
+        Called with a row's loss and its step.
 
     Returns
     -------
@@ -72,29 +74,30 @@ def train_autoencoder(
         ``mean`` (3072,), ``encoder.weight`` (128, 3072), ``encoder.bias`` (128,), ``decoder.weight`` and
         ``decoder.bias``, float32.
     DataFrame
-        One row an epoch: epoch, loss (mean squared error a pixel, of the corrupted input).
+        One row every ``LOG_EVERY`` steps: step, loss (the mean since the row before of the squared error a pixel, of
+        the corrupted input).
     """
     generator = torch_stream(seed, "autoencoder")
     model = _initialised(Autoencoder(settings), generator)
     model.mean.copy_(_mean_image(thumbnails, settings))
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    order = numpy_stream(seed, "autoencoder batches")
     size = min(settings.batch_size, len(thumbnails))
-    batches = len(thumbnails) // size
-    losses: list[float] = []
-    with progress_bar("dedup: autoencoder", settings.epochs * batches) as advance:
-        for epoch in range(1, settings.epochs + 1):
-            order = torch.randperm(len(thumbnails), generator=generator).numpy()
-            total = 0.0
-            for k in range(batches):
-                rows = np.sort(order[k * size : (k + 1) * size])
-                total += _update(model, optimizer, torch.from_numpy(thumbnails[rows]).to(device), generator)
-                advance(note=f"loss {total / (k + 1):.4f}")
-            losses.append(total / batches)
-            log({"dedup.autoencoder_loss": losses[-1]}, epoch)
+    history, since = [], []
+    with progress_bar("dedup: autoencoder", settings.steps) as advance:
+        for step in range(1, settings.steps + 1):
+            rows = np.sort(order.choice(len(thumbnails), size, replace=False, shuffle=False))
+            since.append(_update(model, optimizer, torch.from_numpy(thumbnails[rows]).to(device), generator))
+            note = None
+            if step % LOG_EVERY == 0 or step == settings.steps:
+                loss = float(np.mean(since))
+                note, since = f"loss {loss:.4f}", []
+                history.append({"step": step, "loss": loss})
+                log({"dedup.autoencoder_loss": loss}, step)
+            advance(note=note)
     tensors = {name: value.cpu() for name, value in model.state_dict().items()}
-    history = pd.DataFrame({"epoch": range(1, settings.epochs + 1), "loss": losses})
-    return Weights(tensors, {"kind": "hash_encoder", **settings.model_dump()}), history
+    return Weights(tensors, {"kind": "hash_encoder", **settings.model_dump()}), pd.DataFrame(history)
 
 
 def _initialised(model: Autoencoder, generator: torch.Generator) -> Autoencoder:

@@ -30,8 +30,8 @@ class AlterationSettings(Settings):
 class AutoencoderSettings(Settings):
     """The 3072-128-3072 denoising, dropout-regularised ReLU autoencoder (paper 4.1.1).
 
-    Its noise, dropout, optimiser and epochs are published nowhere: our choices. ``normalise: none``, no alterations,
-    noise 0.3 and dropout 0.5 are what one would write after the paper's one sentence.
+    Its noise, dropout, optimiser and length of training are published nowhere: our choices. ``normalise: none``, no
+    alterations, noise 0.3 and dropout 0.5 are what one would write after the paper's one sentence.
     """
 
     code_bits: int = Field(default=128, ge=8, multiple_of=8)
@@ -43,7 +43,8 @@ class AutoencoderSettings(Settings):
     alterations: AlterationSettings = AlterationSettings()
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the code's units dropped in training."""
-    epochs: int = Field(default=6, ge=1)
+    steps: int = Field(default=2000, ge=1)
+    """Minibatches. Not epochs: a small pile would teach too little, and a large one take for ever."""
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
 
