@@ -14,6 +14,7 @@ from dcgan_pipeline.weights import Weights
 
 CPU = torch.device("cpu")
 BATCH = 6
+SHARES = ("d_real", "d_fake", "accuracy_real", "accuracy_fake")  # of both kinds of images, as D sees them
 
 
 def settings(**values):
@@ -94,6 +95,7 @@ class Reference:
         loss = -torch.sigmoid(on_real).log().mean() - (1 - torch.sigmoid(on_fake)).log().mean()
         self.d = self.adam_d.step(self.d, loss)
         shares = {"d_real": torch.sigmoid(on_real).mean(), "d_fake": torch.sigmoid(on_fake).mean()}
+        shares |= {"accuracy_real": (on_real > 0).double().mean(), "accuracy_fake": (on_fake <= 0).double().mean()}
         return {"loss_d": loss, **shares}
 
     def update_g(self):
@@ -158,7 +160,7 @@ def test_alternate_updates_g_alone_and_then_d_alone(tiny):
         if step % 2 == 0:
             assert (of_g, of_d, set(found)) == (set(befores[0]), set(), {"loss_g"})
         else:
-            assert (of_g, of_d, set(found)) == (set(), set(befores[1]), {"loss_d", "d_real", "d_fake"})
+            assert (of_g, of_d, set(found)) == (set(), set(befores[1]), {"loss_d", *SHARES})
 
 
 def test_both_updates_every_parameter_of_both(tiny):
@@ -167,7 +169,7 @@ def test_both_updates_every_parameter_of_both(tiny):
     found = trainer.update(images())
     for network, before in zip(nets(trainer), befores, strict=True):
         assert changed(network, before) == set(before)
-    assert set(found) == {"loss_d", "loss_g", "d_real", "d_fake"}
+    assert set(found) == {"loss_d", "loss_g", *SHARES}
 
 
 def test_a_step_of_g_leaves_no_gradient_in_d(tiny):

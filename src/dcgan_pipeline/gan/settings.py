@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings, QualitySettings
 from dcgan_pipeline.schema import Settings
 
 
@@ -144,6 +145,8 @@ class TrainSettings(Settings):
     checkpoint_every: int = Field(default=500, ge=1)
     resume: bool = False
     """Go on from the last checkpoint of a run that was stopped."""
+    diagnostics: DiagnosticsSettings = DiagnosticsSettings()
+    quality: QualitySettings = QualitySettings()
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -19,27 +20,42 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ID, ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_range
+from dcgan_pipeline.gan import diagnostics
+from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_pixels, to_range
+from dcgan_pipeline.gan.diagnostics import Problem, Watch
+from dcgan_pipeline.gan.frames import FrameFolder
+from dcgan_pipeline.gan.quality.judge import Judge, make_judge
+from dcgan_pipeline.gan.sampling import draw_latent
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
+from dcgan_pipeline.gan.statistics import BATCH
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.gan.watch_settings import QualitySettings
+from dcgan_pipeline.progress import Advance, progress_bar
+from dcgan_pipeline.randomness import derived_seed, numpy_stream, torch_stream
 from dcgan_pipeline.weights import Weights
 
 logger = logging.getLogger(__name__)
 
 LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
 Log = Callable[[dict[str, float], int], None]
-_COLUMNS = ["step", "loss_d", "loss_g", "d_real", "d_fake"]  # of the history
+Show = Callable[[NDArray[np.uint8], int], None]
+_LOSSES = ["loss_d", "loss_g", "d_real", "d_fake"]
+_COLUMNS = ["step", *_LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality and the event come after them
 
 
 @dataclass(frozen=True)
 class TrainedGan:
     """What training leaves.
 
-    ``gan`` is a checkpoint with recomputed batch-norm statistics; ``history`` has a row every ``log_every`` steps
-    (step, loss_d, loss_g, d_real, d_fake: means since the row before, NaN where only the other network was updated);
+    ``gan`` is a checkpoint with recomputed batch-norm statistics, and the list of ``rollbacks`` in its settings.
+
+    ``history`` has a row every ``log_every`` steps: step; loss_d, loss_g, d_real, d_fake, accuracy_real and
+    accuracy_fake (means since the row before, NaN where only the other network was updated); the norms of both
+    gradients at the row; diversity, contrast and saturation of samples (:mod:`dcgan_pipeline.gan.diagnostics`); the
+    metrics of ``quality`` where they were measured; and ``event``, what was warned of, in words, or an empty text.
+
     ``samples`` is uint8 (times, sample_count, C, S, S), drawn from one fixed z at the steps in
-    ``samples.attrs["steps"]``.
+    ``samples.attrs["steps"]``, and read from the folder of checkpoints when it is consumed.
     """
 
     gan: Weights
@@ -51,11 +67,29 @@ class TrainedGan:
 class _Record:
     """What grows while training runs, and is kept in every checkpoint."""
 
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
-    samples: list[NDArray[np.uint8]] = field(default_factory=list)
+    """When samples were drawn."""
     since: list[dict[str, Tensor]] = field(default_factory=list)
     """Losses since the last row of the history."""
+    rollbacks: list[dict[str, Any]] = field(default_factory=list)
+    good: int | None = None
+    """Step of the newest checkpoint that was saved while nothing was wrong."""
+
+    @classmethod
+    def of(cls, saved: Weights, device: torch.device) -> _Record:
+        values = saved.settings
+        since = [{k: torch.tensor(v, device=device) for k, v in found.items()} for found in values["since"]]
+        return cls(values["history"], values["samples"]["steps"], since, values["rollbacks"], values["good"])
+
+    def settings(self, frames: FrameFolder) -> dict[str, Any]:
+        return {
+            "history": self.history,
+            "samples": {"folder": frames.name, "steps": self.steps},
+            "since": [{name: float(value) for name, value in found.items()} for found in self.since],
+            "rollbacks": self.rollbacks,
+            "good": self.good,
+        }
 
 
 def train_gan(
@@ -66,6 +100,7 @@ def train_gan(
     device: torch.device,
     checkpoints: Path,
     log: Log,
+    show: Show | None = None,
 ) -> TrainedGan:
     """Train on some rows of the images.
 
@@ -74,20 +109,25 @@ def train_gan(
     images
         uint8 of shape (N, C, S, S).
     rows
-        Those to train on, int64: the ones that ``dedup`` kept.
+        Those to train on, int64: the ones that ``dedup`` kept. ``settings.quality.held_out`` of them are left out.
     checkpoints
         A folder for the state every ``checkpoint_every`` steps, with a folder in it for each training set, so that
-        a run on other images leaves an interrupted training alone. Only the newest file is kept. With
-        ``settings.resume`` training goes on from it; without, the first checkpoint takes its place.
+        a run on other images leaves an interrupted training alone. Kept are the newest file, and the newest of before
+        anything went wrong; beside them lie the samples through training, a file a time. With ``settings.resume``
+        training goes on from the newest; without, the first checkpoint takes its place.
     log
-        Called with losses and the step, while training runs.
+        Called with numbers and the step, while training runs.
+    show
+        Called with samples from the fixed z, uint8 (sample_count, C, S, S), and the step, whenever they are drawn.
 
     Raises
     ------
     InputError
-        Where there are too few images for a batch, settings changed before a resume, or the losses are no longer
-        finite.
+        Where there are too few images for a batch, settings changed before a resume, a metric of quality lacks what
+        it needs, the losses are no longer finite, or the training has collapsed and ``settings.diagnostics`` says
+        to stop.
     """
+    rows, reference = _hold_out(rows, settings.quality)
     if len(rows) < settings.batch_size:
         raise InputError(
             f"train.batch_size must be at most the number of training images, got {settings.batch_size} for "
@@ -98,109 +138,271 @@ def train_gan(
     training_set = hashlib.sha256(rows.tobytes()).hexdigest()
     identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
     own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
-    record = _resume(trainer, own, identity) if settings.resume else _start(own)
-    _loop(trainer, record, images, rows, own, identity, log)
+    judge = make_judge(settings.quality, architecture, images[reference], device) if settings.quality.every else None
+    run = _Run(trainer, images, rows, own, identity, judge, log, show)
+    run.to_the_end()
     trainer.recompute_statistics(statistics_batches(images, rows, seed, device), LATENT_BATCHES)
-    samples = ArrayChunks([np.stack(record.samples)], {"steps": record.steps})
-    return TrainedGan(trainer.state(**identity), pd.DataFrame(record.history, columns=_COLUMNS), samples)
+    record = run.record
+    samples = ArrayChunks(run.frames.stream(record.steps), {"steps": record.steps})
+    return TrainedGan(trainer.state(**identity, rollbacks=record.rollbacks), _table(record.history), samples)
 
 
-def _loop(
-    trainer: Trainer,
-    record: _Record,
-    images: ShardedArray,
-    rows: NDArray[np.int64],
-    checkpoints: Path,
-    identity: dict[str, Any],
-    log: Log,
-) -> None:
-    settings, total = trainer.settings, trainer.settings.total_steps(len(rows))
-    batches = row_batches(rows, settings.batch_size, trainer.seed, trainer.step)
-    with progress_bar("train: DCGAN", total) as advance:
-        advance(trainer.step)
-        for batch in islice(batches, max(0, total - trainer.step)):
+def _hold_out(rows: NDArray[np.int64], settings: QualitySettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part the rows into those to train on and those that samples are compared with; the same ones for every seed."""
+    order = numpy_stream(0, "quality images").permutation(rows)
+    if not settings.held_out:
+        return rows, np.sort(order[: settings.samples])
+    return np.sort(order[settings.held_out :]), np.sort(order[: settings.held_out])
+
+
+def _table(history: list[dict[str, Any]]) -> pd.DataFrame:
+    measured = dict.fromkeys(name for row in history for name in row if name not in _COLUMNS and name != "event")
+    return pd.DataFrame(history, columns=[*_COLUMNS, *measured, "event"])
+
+
+class _Run:
+    """One training: what it works on, what it has so far, and where it keeps it."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        images: ShardedArray,
+        rows: NDArray[np.int64],
+        checkpoints: Path,
+        identity: dict[str, Any],
+        judge: Judge | None,
+        log: Log,
+        show: Show | None,
+    ) -> None:
+        self.trainer, self._images, self._rows = trainer, images, rows
+        self._checkpoints, self._identity = checkpoints, identity
+        self._judge, self._log, self._show = judge, log, show
+        self._settings, self._total = trainer.settings, trainer.settings.total_steps(len(rows))
+        some = min(diagnostics.REFERENCE_IMAGES, len(rows))
+        self._data = diagnostics.look(images[numpy_stream(0, "diagnostics images").choice(rows, some, replace=False)])
+        self.record, self.frames = self._resume() if trainer.settings.resume else self._start()
+        self._watch = self._replay()
+        self._clock = (time.monotonic(), trainer.step)
+
+    def to_the_end(self) -> None:
+        """Train until the last step, going back as often as it takes."""
+        with progress_bar("train: DCGAN", self._total) as advance:
+            advance(self.trainer.step)
+            while problem := self._train(advance):
+                reached = self.trainer.step
+                self._roll_back(problem)
+                advance(self.trainer.step - reached)
+
+    def _train(self, advance: Advance) -> Problem | None:
+        """Train until the last step, or until there is a problem to go back for."""
+        trainer, record, settings = self.trainer, self.record, self._settings
+        for batch in islice(self._batches(), max(0, self._total - trainer.step)):
             if not record.steps:  # what an untrained G draws
-                _draw(trainer, record)
-            record.since.append(trainer.update(to_range(images[batch], trainer.device)))
-            last, step = trainer.step == total, trainer.step
+                self._draw()
+            found = trainer.update(to_range(self._images[batch], trainer.device))
+            last, step = trainer.step == self._total, trainer.step
+            if self._is_row(step) or self._is_row(step + 1):  # where minibatches update one network, both have a norm
+                found |= self._gradients(found)
+            record.since.append(found)
             note = None
-            if step % settings.log_every == 0 or last:
-                row = _finite(_mean(record.since, step))
-                record.since = []
-                record.history.append(row)
-                log({f"train.{name}": value for name, value in row.items() if name != "step"}, step)
-                note = f"loss D {row.get('loss_d', np.nan):.2f} G {row.get('loss_g', np.nan):.2f}"
+            if self._is_row(step):
+                note, problem = self._report()
+                if problem:
+                    return problem
             if step % settings.sample_every == 0 or last:
-                _draw(trainer, record)
+                self._draw()
             if step % settings.checkpoint_every == 0 or last:
-                _finite(_mean(record.since, step))  # a checkpoint is never of a training that has diverged
-                _save(trainer, record, checkpoints, identity)
+                self._save()
             advance(1, note)
+        return None
+
+    def _batches(self) -> Iterator[NDArray[np.int64]]:
+        seed, times = self.trainer.seed, len(self.record.rollbacks)
+        order = derived_seed(seed, "order after a rollback", times) if times else seed
+        return row_batches(self._rows, self._settings.batch_size, order, self.trainer.step)
+
+    def _is_row(self, step: int) -> bool:
+        return step % self._settings.log_every == 0 or step == self._total
+
+    def _gradients(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        networks = {"g": self.trainer.generator, "d": self.trainer.discriminator}
+        updated = {name: network for name, network in networks.items() if f"loss_{name}" in found}
+        return {f"grad_norm_{name}": diagnostics.gradient_norm(network) for name, network in updated.items()}
+
+    def _report(self) -> tuple[str, Problem | None]:
+        """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
+        step, record = self.trainer.step, self.record
+        row = self._finite(_mean(record.since, step))
+        row |= diagnostics.compare(self.trainer.draw_fixed(), self._data)
+        if self._judge and self._is_due(self._settings.quality.every):
+            row |= self._judge(self._samples(self._settings.quality.samples))
+        problems = self._watch.see(row)
+        rate = self._rate()
+        self._log({f"train.{name}": value for name, value in row.items() if name != "step"} | rate, step)
+        for problem in problems:
+            logger.warning("step %d: %s; see docs/training.md", step, problem.text)
+        row["event"] = "; ".join([*self._came_back(step), *(problem.text for problem in problems)])
+        record.history.append(row)
+        record.since = []
+        note = f"loss D {row.get('loss_d', math.nan):.2f} G {row.get('loss_g', math.nan):.2f}, "
+        note += f"{rate['train.images_per_second']:,.0f} images/s"
+        return note, self._to_act_on(problems)
+
+    def _is_due(self, every: int | None) -> bool:
+        """Whether a multiple of ``every`` lies after the row before, or training ends."""
+        step, before = self.trainer.step, self.record.history[-1]["step"] if self.record.history else 0
+        return every is not None and (step // every > before // every or step == self._total)
+
+    def _rate(self) -> dict[str, float]:
+        """Images a second since the last row: for the screen and MLflow alone, as it is never the same again."""
+        (then, before), self._clock = self._clock, (time.monotonic(), self.trainer.step)
+        seconds = max(self._clock[0] - then, 1e-9)
+        return {"train.images_per_second": (self.trainer.step - before) * self._settings.batch_size / seconds}
+
+    @torch.no_grad()
+    def _samples(self, count: int) -> NDArray[np.uint8]:
+        """Draw from z that stay the same through training, in whole batches as it does: uint8 (count, C, S, S)."""
+        trainer = self.trainer
+        whole = -(-count // BATCH) * BATCH
+        noise = torch_stream(trainer.seed, "quality z")
+        z = draw_latent(whole, trainer.architecture.latent_dim, self._settings.latent, noise)
+        drawn = [to_pixels(trainer.generator(part.to(trainer.device))) for part in z.split(BATCH)]
+        return np.concatenate(drawn)[:count]
+
+    def _draw(self) -> None:
+        step, images = self.trainer.step, self.trainer.draw_fixed()
+        self.frames.write(step, images)
+        self.record.steps.append(step)
+        if self._show:
+            self._show(images, step)
+
+    # ---- when something is wrong
+
+    def _finite(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Stop a training that has diverged."""
+        if not all(math.isfinite(value) for value in row.values()):
+            found = ", ".join(f"{name} {value}" for name, value in row.items() if name in _LOSSES)
+            self._stop(f"losses must be finite, and by step {row['step']} they are not ({found})")
+        return row
+
+    def _to_act_on(self, problems: list[Problem]) -> Problem | None:
+        fatal = next((problem for problem in problems if problem.fatal), None)
+        do = self._settings.diagnostics.on_collapse
+        if fatal is None or do == "warn":
+            return None
+        if do == "stop":
+            self._stop(f"training must not collapse, and by step {self.trainer.step} {fatal.text}")
+        return fatal
+
+    def _stop(self, what: str) -> NoReturn:
+        """End the training, so that a resume goes on from the last good checkpoint."""
+        self._forget_after_good()
+        good = self.record.good
+        where = "there is no checkpoint from before"
+        if good is not None:
+            where = (
+                f"the last good checkpoint is {self._file(good)}, which train.resume=true makes the result with "
+                f"train.steps={good}, or goes on from with train.diagnostics.on_collapse=rollback"
+            )
+        raise InputError(f"{what}; lower train.learning_rate and start anew; {where}")
+
+    def _roll_back(self, problem: Problem) -> None:
+        """Go on from the last good checkpoint with other batches and other z.
+
+        Every setting stays what the result says it was: a learning rate that is lowered on the way would not.
+        """
+        at, good, times = self.trainer.step, self.record.good, len(self.record.rollbacks)
+        if good is None or times >= self._settings.diagnostics.max_rollbacks:
+            self._stop(f"training must not collapse, and by step {at}, after {times} rollbacks, {problem.text}")
+        rollbacks = [*self.record.rollbacks, {"at": at, "to": good, "because": problem.text}]
+        logger.warning("going back from step %d to the checkpoint of step %d, with other random numbers", at, good)
+        self._forget_after_good()
+        saved = Weights.load(self._file(good))
+        self.trainer.restore(saved)
+        self.record = _Record.of(saved, self.trainer.device)
+        self.record.rollbacks = rollbacks
+        self.trainer.take_other_numbers(len(rollbacks))
+        self._watch = self._replay()
+        self._save()  # a run that is killed now does not go back a second time
+        self._log({"train.rollbacks": float(len(rollbacks))}, at)
+        self._clock = (time.monotonic(), self.trainer.step)
+
+    def _came_back(self, step: int) -> list[str]:
+        """Say of the rollbacks to the row before, or since, where they came from."""
+        before = self.record.history[-1]["step"] if self.record.history else 0
+        return [f"back from step {r['at']}" for r in self.record.rollbacks if before <= r["to"] < step]
+
+    def _replay(self) -> Watch:
+        watch = Watch(self._settings.diagnostics)
+        for row in self.record.history:
+            watch.see(row)
+        return watch
+
+    # ---- checkpoints
+
+    def _file(self, step: int) -> Path:
+        return self._checkpoints / f"step-{step:09d}.safetensors"
+
+    def _save(self) -> None:
+        step, record = self.trainer.step, self.record
+        self._finite(_mean(record.since, step))  # a checkpoint is never of a training that has diverged
+        if self._watch.calm:
+            record.good = step
+        state = self.trainer.state(**self._identity, **record.settings(self.frames))
+        if not all(bool(value.isfinite().all()) for value in state.tensors.values()):
+            record.good = None if record.good == step else record.good
+            self._stop(f"weights must be finite, and after step {step} they are not")
+        state.save(self._file(step))
+        kept = {self._file(step), *([] if record.good is None else [self._file(record.good)])}
+        for older in self._checkpoints.glob("*.safetensors"):
+            if older not in kept:
+                older.unlink()
+        self.frames.remove_others()
+
+    def _forget_after_good(self) -> None:
+        if self.record.good is not None:
+            for file in self._checkpoints.glob("step-*.safetensors"):
+                if file > self._file(self.record.good):
+                    file.unlink()
+
+    def _start(self) -> tuple[_Record, FrameFolder]:
+        for unfinished in self._checkpoints.glob("step-*.safetensors"):
+            logger.warning(
+                "a checkpoint of an earlier training, %s, will be replaced; train.resume goes on from it",
+                unfinished.name,
+            )
+        return _Record(), FrameFolder.fresh(self._checkpoints)
+
+    def _resume(self) -> tuple[_Record, FrameFolder]:
+        trainer, files = self.trainer, sorted(self._checkpoints.glob("step-*.safetensors"))
+        if not files:
+            raise InputError(
+                f"train.resume needs a checkpoint of this training set, and there is none in {self._checkpoints}; "
+                "set it to false"
+            )
+        saved = Weights.load(files[-1])
+        _check_unchanged(trainer.state(**self._identity).settings, saved.settings, files[-1])
+        if (reached := saved.settings["step"]) > self._total:
+            raise InputError(
+                f"train.steps must be at least the step of the checkpoint on resuming, got {self._total} and "
+                f"{reached}; raise it (or train.epochs), or set train.resume to false to start anew"
+            )
+        frames = FrameFolder(self._checkpoints / saved.settings["samples"]["folder"])
+        record = _Record.of(saved, trainer.device)
+        frames.check(record.steps)
+        frames.keep_only(record.steps)
+        trainer.restore(saved)
+        return record, frames
 
 
-def _draw(trainer: Trainer, record: _Record) -> None:
-    record.steps.append(trainer.step)
-    record.samples.append(trainer.draw_fixed())
-
-
-def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, float]:
+def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, Any]:
     names = sorted({name for found in since for name in found})
     means = {name: float(torch.stack([f[name] for f in since if name in f]).mean()) for name in names}
     return {"step": step, **means}
 
 
-def _finite(row: dict[str, float]) -> dict[str, float]:
-    """Stop a training that has diverged; its last checkpoint, if there is one, is from before."""
-    if not all(math.isfinite(value) for value in row.values()):
-        losses = ", ".join(f"{name} {value}" for name, value in row.items() if name != "step")
-        raise InputError(
-            f"losses must be finite, and by step {row['step']} they are not ({losses}); lower train.learning_rate"
-        )
-    return row
-
-
-def _start(checkpoints: Path) -> _Record:
-    for unfinished in checkpoints.glob("step-*.safetensors"):
-        logger.warning(
-            "a checkpoint of an earlier training, %s, will be replaced; train.resume goes on from it", unfinished.name
-        )
-    return _Record()
-
-
-def _save(trainer: Trainer, record: _Record, checkpoints: Path, identity: dict[str, Any]) -> None:
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    since = [{name: float(value) for name, value in found.items()} for found in record.since]
-    state = trainer.state(**identity, history=record.history, sample_steps=record.steps, since=since)
-    state.tensors["samples"] = torch.from_numpy(np.stack(record.samples))
-    newest = checkpoints / f"step-{trainer.step:09d}.safetensors"
-    state.save(newest)
-    for older in checkpoints.glob("*.safetensors"):
-        if older != newest:
-            older.unlink()
-
-
-def _resume(trainer: Trainer, checkpoints: Path, identity: dict[str, Any]) -> _Record:
-    files = sorted(checkpoints.glob("step-*.safetensors"))
-    if not files:
-        raise InputError(
-            f"train.resume needs a checkpoint of this training set, and there is none in {checkpoints}; set it to false"
-        )
-    saved = Weights.load(files[-1])
-    _check_unchanged(trainer.state(**identity).settings, saved.settings, files[-1])
-    if (reached := saved.settings["step"]) > (asked := trainer.settings.total_steps(identity["training_images"])):
-        raise InputError(
-            f"train.steps must be at least the step of the checkpoint on resuming, got {asked} and {reached}; raise it "
-            "(or train.epochs), or set train.resume to false to start anew"
-        )
-    trainer.restore(saved)
-    samples = list(saved.tensors["samples"].numpy())
-    device = trainer.device
-    since = [{k: torch.tensor(v, device=device) for k, v in found.items()} for found in saved.settings["since"]]
-    return _Record(saved.settings["history"], saved.settings["sample_steps"], samples, since)
-
-
 def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> None:
-    """Only the length of the training, and how often it reports, may change on resuming."""
+    """Only the length of the training, and how and how often it reports, may change on resuming."""
     free = {
         "resume",
         "steps",
@@ -210,6 +412,8 @@ def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> N
         "checkpoint_every",
         "preset",
         "architecture",
+        "diagnostics",
+        "quality",
     }
     changed = [
         f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"

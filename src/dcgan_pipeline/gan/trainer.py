@@ -49,6 +49,11 @@ class Trainer:
         fixed = torch_stream(seed, "fixed z")
         self.fixed_z = draw_latent(settings.sample_count, architecture.latent_dim, settings.latent, fixed)
 
+    def take_other_numbers(self, number: int) -> None:
+        """Draw z for training from another stream from here on: the ``number``-th, 0 being the first that was."""
+        names = ("training z", number) if number else ("training z",)
+        self._noise.set_state(torch_stream(self.seed, *names).get_state())
+
     def _adam(self, network: nn.Module) -> torch.optim.Adam:
         s = self.settings
         return torch.optim.Adam(
@@ -65,8 +70,9 @@ class Trainer:
         Returns
         -------
         dict
-            loss_d, loss_g, and the mean probability that D gives to real (d_real) and generated (d_fake) images;
-            only those of the network that the schedule updates.
+            loss_d, loss_g, the mean probability that D gives to real (d_real) and generated (d_fake) images, and the
+            shares of both that it tells right (accuracy_real, accuracy_fake); only those of the network that the
+            schedule updates.
         """
         if self.settings.schedule == "both":
             found = self._update_discriminator(real) | self._update_generator(len(real))
@@ -88,6 +94,8 @@ class Trainer:
         probabilities = {
             "d_real": on_real.detach().sigmoid().mean(),
             "d_fake": on_fake.detach().sigmoid().mean(),
+            "accuracy_real": (on_real.detach() > 0).float().mean(),
+            "accuracy_fake": (on_fake.detach() <= 0).float().mean(),
         }
         return {"loss_d": loss.detach(), **probabilities}
 
