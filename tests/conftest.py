@@ -40,6 +40,7 @@ TINY: dict[str, Any] = {
         "sample_every": 4,
         "sample_count": 4,
         "checkpoint_every": 4,
+        "quality": {"every": 4, "samples": 20},
     },
     "evaluate": {
         "labels_per_class": 2,

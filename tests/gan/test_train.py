@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan import diagnostics, statistics
 from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.sampling import load_discriminator
 from dcgan_pipeline.gan.settings import TrainSettings
-from dcgan_pipeline.gan.train import train_gan
+from dcgan_pipeline.gan.train import _hold_out, train_gan
+from dcgan_pipeline.gan.trainer import Trainer
+from dcgan_pipeline.gan.watch_settings import QualitySettings
 from dcgan_pipeline.weights import Weights
 
 CPU = torch.device("cpu")
@@ -22,6 +24,10 @@ BASE = {
     "sample_every": 4,
     "checkpoint_every": 5,
 }
+COLUMNS = [
+    *("step", "loss_d", "loss_g", "d_real", "d_fake", "accuracy_real", "accuracy_fake", "grad_norm_d", "grad_norm_g"),
+    *("diversity", "contrast", "saturation", "saturation_real", "event"),
+]
 ROWS = np.delete(np.arange(23), [1, 8])
 
 
@@ -189,7 +195,8 @@ def test_losses_are_logged_while_training_runs(array, folder):
     assert [(step, kept) for step, _, kept in found] == [(3, set()), (6, {5}), (9, {5}), (12, {10}), (14, {10})]
     assert list(history["step"]) == [step for step, _, _ in found]
     for (_, losses, _), row in zip(found, history.to_dict("records"), strict=True):
-        assert losses == {f"train.{name}": value for name, value in row.items() if name != "step"}
+        assert losses.pop("train.images_per_second") > 0
+        assert losses == {f"train.{name}": value for name, value in row.items() if name not in ("step", "event")}
 
 
 def test_only_the_newest_checkpoint_is_kept(array, folder):
@@ -202,7 +209,7 @@ def test_only_the_newest_checkpoint_is_kept(array, folder):
 def test_a_row_of_the_history_is_the_mean_since_the_row_before(array, tmp_path):
     every = run(array, tmp_path / "1", log_every=1, schedule="both").history
     rows = run(array, tmp_path / "3", schedule="both").history
-    assert list(rows.columns) == ["step", "loss_d", "loss_g", "d_real", "d_fake"]
+    assert list(rows.columns) == COLUMNS
     for before, (_, row) in zip([0, 3, 6, 9, 12], rows.iterrows(), strict=True):
         part = every[(every["step"] > before) & (every["step"] <= row["step"])]
         assert row["loss_d"] == pytest.approx(part["loss_d"].mean(), rel=1e-6)
@@ -217,7 +224,7 @@ def test_a_schedule_that_updates_one_network_leaves_gaps_for_the_other(array, fo
 
 def test_a_history_has_all_columns_even_where_one_network_was_never_updated(array, folder):
     history = run(array, folder, steps=1).history
-    assert list(history.columns) == ["step", "loss_d", "loss_g", "d_real", "d_fake"]
+    assert list(history.columns) == COLUMNS
     assert history["loss_d"].isna().all()
 
 
@@ -263,3 +270,267 @@ def test_a_resume_to_fewer_steps_than_were_made_is_refused(array, folder):
     run(array, folder)
     with pytest.raises(InputError, match=r"train\.steps must be at least the step of the checkpoint .* got 1 and"):
         run(array, folder, resume=True, steps=1)
+
+
+# ---- samples through training are files
+
+
+def test_frames_lie_beside_the_checkpoint_and_not_in_it(array, folder):
+    run(array, folder)
+    (path,) = folder.rglob("*.safetensors")
+    saved = Weights.load(path)
+    assert saved.settings["samples"]["steps"] == [0, 4, 8, 12, 14]
+    assert "samples" not in saved.tensors
+    assert len(list((path.parent / saved.settings["samples"]["folder"]).iterdir())) == 5
+
+
+def test_a_checkpoint_is_as_large_however_many_samples_were_drawn(array, tmp_path):
+    sizes = []
+    for name, every in (("few", 14), ("many", 1)):
+        run(array, tmp_path / name, sample_every=every, sample_count=50)
+        (path,) = (tmp_path / name).rglob("*.safetensors")
+        sizes.append(path.stat().st_size)
+    assert abs(sizes[1] - sizes[0]) < 50 * 16 * 16  # less than one more frame
+
+
+def test_a_start_that_is_stopped_early_leaves_the_frames_of_the_old_checkpoint(array, folder):
+    old = run(array, folder)
+    before = samples(old)
+    with pytest.raises(StoppedError):  # other settings: frames that must not be mixed with the old ones
+        run(array, folder, stop_at(3), learning_rate=0.1)
+    resumed = run(array, folder, resume=True)
+    np.testing.assert_array_equal(samples(resumed), before)
+
+
+def test_a_fresh_training_removes_the_frames_of_the_one_that_it_replaces(array, folder):
+    run(array, folder)
+    run(array, folder)
+    assert len(list(folder.glob("*/samples-*"))) == 1
+
+
+def test_a_resume_without_one_of_its_frames_is_refused(array, folder):
+    run(array, folder)
+    missing = next(iter(folder.glob("*/samples-*/step-000000008.npy")))
+    missing.unlink()
+    with pytest.raises(InputError, match=r"step-000000008\.npy is missing; put it back"):
+        run(array, folder, resume=True, steps=20)
+
+
+def test_samples_are_shown_when_they_are_drawn(array, folder):
+    shown = []
+    settings = TrainSettings.parse(BASE, "train")
+    trained = train_gan(
+        array, ROWS, settings, 0, CPU, folder, lambda m, s: None, lambda images, step: shown.append((step, images))
+    )
+    assert [step for step, _ in shown] == trained.samples.attrs["steps"]
+    np.testing.assert_array_equal(np.stack([images for _, images in shown]), samples(trained))
+
+
+# ---- diagnostics
+
+WATCHED = {"warm_up": 6, "patience": 3, "min_contrast": 0.0}
+# A training of tiny networks that is spoilt by its learning rate: G dies of it near the end.
+SPOILT = {
+    "steps": 60,
+    "learning_rate": 0.1,
+    "schedule": "both",
+    "sample_count": 8,
+    "log_every": 3,
+    "sample_every": 20,
+    "checkpoint_every": 6,
+}
+ALL = np.arange(23)
+
+
+def spoilt(array, folder, how, log=lambda losses, step: None, **values):
+    return run(array, folder, log, rows=ALL, **SPOILT, diagnostics=WATCHED | {"on_collapse": how} | values)
+
+
+@pytest.mark.parametrize("schedule", ["alternate", "both"])
+def test_gradient_norms_are_those_that_the_last_updates_left(array, folder, schedule, monkeypatch):
+    norms = {}
+    original = Trainer._descend
+
+    def descend(self, name, loss):
+        original(self, name, loss)
+        parameters = getattr(self, name).parameters()
+        norms[self.step + 1, name[0]] = float(torch.cat([p.grad.flatten() for p in parameters]).double().norm())
+
+    monkeypatch.setattr(Trainer, "_descend", descend)
+    history = run(array, folder, schedule=schedule, log_every=4, steps=8).history.set_index("step")
+    for step in (4, 8):
+        of_g, of_d = (step - 1, step) if schedule == "alternate" else (np.nan, np.nan)
+        if schedule == "alternate":
+            assert history.loc[step, "grad_norm_g"] == pytest.approx(norms[of_g, "g"], rel=1e-5)
+            assert history.loc[step, "grad_norm_d"] == pytest.approx(norms[of_d, "d"], rel=1e-5)
+        else:  # both minibatches updated both: the mean of two
+            for name in "gd":
+                expected = (norms[step - 1, name] + norms[step, name]) / 2
+                assert history.loc[step, f"grad_norm_{name}"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_diversity_is_that_of_the_samples_from_the_fixed_z(array, folder):
+    trained = run(array, folder, log_every=4, steps=12)
+    data = diagnostics.look(array[ROWS])
+    for k, step in enumerate(trained.samples.attrs["steps"][1:], start=1):
+        row = trained.history.set_index("step").loc[step]
+        expected = diagnostics.compare(samples(trained)[k], data)
+        assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_collapse_is_warned_of_once_with_its_step_and_the_training_goes_on(array, folder, caplog):
+    trained = spoilt(array, folder, "warn")
+    events = trained.history[trained.history["event"] != ""]
+    assert len(events) == 1
+    step = int(events["step"].iloc[0])
+    assert events["event"].iloc[0].startswith("G has collapsed: at the same contrast")
+    assert [message for message in caplog.messages if message.startswith(f"step {step}: G has collapsed")]
+    assert trained.gan.settings["step"] == 60
+    # It had lasted for as many rows as it must, and the samples are those of a dead G.
+    last = trained.history.set_index("step").loc[:step]
+    shares = last["diversity"] / last["contrast"].clip(lower=0.02)
+    assert (shares.iloc[-3:] < 0.5).all()
+    assert shares.iloc[-4] >= 0.5
+    assert (samples(trained)[-1] == samples(trained)[-1][:1]).all()
+
+
+def test_a_training_that_is_not_spoilt_is_not_warned_of(array, folder):
+    trained = run(array, folder, rows=ALL, **{**SPOILT, "learning_rate": 2e-3}, diagnostics=WATCHED)
+    assert (trained.history["event"] == "").all()
+
+
+def test_stop_ends_at_the_last_good_checkpoint_in_one_line(array, folder):
+    with pytest.raises(
+        InputError, match=r"by step 57 G has collapsed.*the last good checkpoint is .*\.safetensors"
+    ) as no:
+        spoilt(array, folder, "stop")
+    assert "\n" not in str(no.value)
+    (path,) = folder.rglob("*.safetensors")  # the one at 54 showed a collapsed G
+    good = int(path.stem.removeprefix("step-"))
+    assert str(path) in str(no.value)
+    assert f"train.steps={good}" in str(no.value)
+    # What the line promises: the good checkpoint becomes the result.
+    made = run(array, folder, rows=ALL, **{**SPOILT, "steps": good}, resume=True)
+    asked = run(array, folder / "other", rows=ALL, **{**SPOILT, "steps": good})
+    assert all(torch.equal(tensor, asked.gan.tensors[name]) for name, tensor in made.gan.tensors.items())
+
+
+def test_a_collapse_can_be_resumed_with_a_rollback(array, folder):
+    with pytest.raises(InputError, match="G has collapsed"):
+        spoilt(array, folder, "stop")
+    resumed = run(array, folder, rows=ALL, **SPOILT, resume=True, diagnostics=WATCHED | {"on_collapse": "rollback"})
+    check_same(resumed, spoilt(array, folder / "other", "rollback"))
+
+
+def test_a_rollback_goes_on_with_other_numbers_and_says_so(array, tmp_path, caplog):
+    without = spoilt(array, tmp_path / "a", "warn")
+    trained = spoilt(array, tmp_path / "b", "rollback")
+    rollbacks = trained.gan.settings["rollbacks"]
+    assert rollbacks
+    good = rollbacks[0]["to"]
+    assert rollbacks[0]["at"] > good
+    assert rollbacks[0]["because"].startswith("G has collapsed")
+    ours, theirs = trained.history.set_index("step"), without.history.set_index("step")
+    assert list(ours.index) == list(theirs.index)  # each step once
+    columns = ["loss_d", "loss_g", "diversity"]
+    pd.testing.assert_frame_equal(ours.loc[:good, columns], theirs.loc[:good, columns], check_exact=True)
+    assert (ours.loc[good + 1 :, columns] != theirs.loc[good + 1 :, columns]).any(axis=1).all()
+    assert ours.loc[good + 3, "event"].startswith(f"back from step {rollbacks[0]['at']}")
+    assert trained.samples.attrs["steps"] == without.samples.attrs["steps"]
+    assert f"going back from step {rollbacks[0]['at']} to the checkpoint of step {good}" in caplog.text
+    # Every setting is as it was.
+    assert trained.gan.settings["train"] | {"diagnostics": None} == without.gan.settings["train"] | {
+        "diagnostics": None
+    }
+
+
+def test_a_run_with_rollbacks_that_was_killed_goes_on_bit_for_bit(array, tmp_path):
+    whole = spoilt(array, tmp_path / "whole", "rollback")
+    assert len(whole.gan.settings["rollbacks"]) > 1
+    seen = []
+
+    def stop(numbers, step):
+        seen.append(step)
+        if "train.rollbacks" not in numbers and seen.count(step) == 2:  # the first row after the first rollback
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        spoilt(array, tmp_path / "killed", "rollback", stop)
+    resumed = run(
+        array,
+        tmp_path / "killed",
+        rows=ALL,
+        **SPOILT,
+        resume=True,
+        diagnostics=WATCHED | {"on_collapse": "rollback"},
+    )
+    check_same(whole, resumed)
+
+
+def test_after_as_many_rollbacks_the_training_stops(array, folder):
+    with pytest.raises(InputError, match=r"by step \d+, after 1 rollbacks?, G has collapsed"):
+        spoilt(array, folder, "rollback", max_rollbacks=1)
+
+
+def test_a_collapse_before_the_first_good_checkpoint_cannot_be_rolled_back(array, folder):
+    values = {**SPOILT, "learning_rate": 3.0, "checkpoint_every": 50}
+    diagnosed = WATCHED | {"on_collapse": "rollback", "warm_up": 0}
+    with pytest.raises(InputError, match="there is no checkpoint from before"):
+        run(array, folder, rows=ALL, **values, diagnostics=diagnosed)
+
+
+def test_a_training_that_diverges_names_the_checkpoint_from_before(array, folder):
+    values = {"steps": 300, "schedule": "both", "log_every": 50, "checkpoint_every": 1}
+    with pytest.raises(InputError, match=r"must be finite") as refusal:
+        run(array, folder, **values, learning_rate=1e30)
+    files = list(folder.rglob("*.safetensors"))
+    assert all(str(file) in str(refusal.value) for file in files)
+    for file in files:
+        assert all(bool(tensor.isfinite().all()) for tensor in Weights.load(file).tensors.values())
+
+
+# ---- quality
+
+QUALITY = {"every": 5, "samples": 10, "metrics": ["nearest", "frechet_untrained"]}
+
+
+def test_quality_is_measured_at_the_next_row_and_at_the_end(array, folder):
+    logged = {}
+    history = run(array, folder, lambda m, step: logged.update({step: m}), quality=QUALITY).history
+    assert list(history.columns) == [*COLUMNS[:-1], "nearest", "frechet_untrained", "event"]
+    measured = history.set_index("step")["nearest"].notna()
+    assert measured.to_dict() == {3: False, 6: True, 9: False, 12: True, 14: True}
+    assert {step for step, numbers in logged.items() if "train.nearest" in numbers} == {6, 12, 14}
+
+
+def test_quality_changes_nothing_of_the_training_and_is_the_same_after_a_resume(array, tmp_path):
+    without, measured = run(array, tmp_path / "a"), run(array, tmp_path / "b", quality=QUALITY)
+    for name, tensor in without.gan.tensors.items():
+        assert torch.equal(tensor, measured.gan.tensors[name]), name
+    with pytest.raises(StoppedError):
+        run(array, tmp_path / "c", stop_at(9), quality=QUALITY)
+    check_same(measured, run(array, tmp_path / "c", quality=QUALITY, resume=True))
+
+
+def test_images_held_out_are_never_trained_on_and_the_same_for_every_seed(stored, pixels, tmp_path):
+    chosen = {tuple(_hold_out(ROWS, QualitySettings(held_out=5))[1]) for _ in range(2)}
+    assert len(chosen) == 1
+    held = list(chosen.pop())
+    spoiled = pixels.copy()
+    spoiled[held] = 255 - spoiled[held]
+    one, two = (
+        run(stored(x, images_id="i"), tmp_path / str(k), quality=QUALITY | {"held_out": 5})
+        for k, x in enumerate((pixels, spoiled))
+    )
+    assert one.gan.settings["training_images"] == len(ROWS) - 5
+    assert all(torch.equal(tensor, two.gan.tensors[name]) for name, tensor in one.gan.tensors.items())
+    assert (one.history["nearest"].dropna() != two.history["nearest"].dropna()).all()  # they are what it looks at
+
+
+def test_rows_are_parted_without_loss():
+    train, held = _hold_out(ROWS, QualitySettings(held_out=5))
+    assert sorted([*train, *held]) == sorted(ROWS)
+    train, beside = _hold_out(ROWS, QualitySettings(samples=7))
+    np.testing.assert_array_equal(train, ROWS)
+    assert len(beside) == 7
+    assert set(beside) <= set(ROWS)

@@ -11,6 +11,7 @@ from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.inspection.canvas import tile
 from dcgan_pipeline.inspection.gan_figures import (
+    diagnostic_curves,
     interpolate,
     latent_walk,
     loss_curves,
@@ -80,6 +81,67 @@ def test_losses_of_any_size_fit(rendered, scale):
     table[["loss_d", "loss_g"]] *= scale
     table["step"] *= 1000
     rendered(loss_curves(table))
+
+
+def diagnosed(rows, **events):
+    rng = np.random.default_rng(1)
+    names = ("accuracy_real", "accuracy_fake", "grad_norm_d", "grad_norm_g", "diversity", "contrast")
+    names += ("saturation", "saturation_real")
+    table = history(rows).assign(**{name: rng.uniform(0.1, 0.9, rows) for name in names}, event="")
+    for row, event in events.items():
+        table.loc[int(row[1:]), "event"] = event
+    return table
+
+
+def test_diagnostics_are_the_columns_of_the_history(rendered):
+    table = diagnosed(40)
+    figure = diagnostic_curves(table)
+    rendered(figure)
+    assert "There was no warning." in figure.texts[1].get_text().replace("\n", " ")
+    curves = [
+        {line.get_label(): line.get_ydata() for line in axes.get_lines() if not line.get_label().startswith("_")}
+        for axes in figure.axes
+    ]
+    expected = [
+        {"real": "accuracy_real", "generated": "accuracy_fake"},
+        {"D": "grad_norm_d", "G": "grad_norm_g"},
+        {"diversity": "diversity", "contrast": "contrast"},
+        {"real": "saturation_real", "generated": "saturation"},
+    ]
+    for found, columns in zip(curves, expected, strict=True):
+        assert found.keys() == columns.keys()
+        for name, column in columns.items():
+            np.testing.assert_array_equal(found[name], table[column])
+
+
+def test_warnings_are_lines_in_every_panel_and_words_in_the_caption(rendered):
+    both = "G has collapsed: at the same contrast; contrast has drifted: that of the samples"
+    figure = diagnostic_curves(diagnosed(40, r3="D wins: it tells all", r9=both))
+    rendered(figure)
+    for axes in figure.axes:
+        assert [line.get_xdata()[0] for line in axes.get_lines() if line.get_linestyle() == ":"] == [100, 250]
+    caption = figure.texts[1].get_text().replace("\n", " ")
+    assert "D wins (100), G has collapsed (250), contrast has drifted (250)." in caption
+
+
+def test_many_warnings_are_counted(rendered):
+    table = diagnosed(60, **{f"r{k}": "G saturates: all" for k in range(9)})
+    figure = diagnostic_curves(table)
+    rendered(figure)
+    assert "and 5 more." in figure.texts[1].get_text().replace("\n", " ")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 200])
+def test_diagnostics_of_any_size_fit(rendered, rows):
+    table = diagnosed(rows)
+    table["grad_norm_d"] *= 1e-12
+    table["contrast"] *= 5
+    rendered(diagnostic_curves(table))
+
+
+def test_gradients_that_vanish_altogether_and_measures_that_were_not_made_are_drawn(rendered):
+    rendered(diagnostic_curves(diagnosed(9).assign(grad_norm_d=0.0, grad_norm_g=0.0)))
+    rendered(diagnostic_curves(diagnosed(9).assign(diversity=np.nan, contrast=np.nan)))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

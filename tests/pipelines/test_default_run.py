@@ -7,19 +7,21 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
+from dcgan_pipeline.inspection.canvas import tile
+
 VERSIONED = [
     *("regions", "regions_sheet", "faces_metrics"),
     *("images", "thumbnails", "records", "rejected", "preprocess_metrics"),
     *("hash_encoder", "hash_encoder_history", "hash_codes", "duplicates"),
     *("dedup_report", "dedup_metrics", "collisions", "dedup_recall", "dedup_audit", "dedup_audit_metrics"),
-    *("gan", "training_history", "training_samples", "train_metrics", "loss_curves"),
+    *("gan", "training_history", "training_samples", "train_metrics", "loss_curves", "diagnostic_curves"),
     *("untrained_discriminator", "labelled_images_train", "labels_test", "features_trained_train"),
     *("evaluation", "confusion", "evaluate_metrics", "accuracies", "confusion_matrix"),
     *("sample_grid", "training_animation", "latent_walk"),
 ]
 FIGURES = [
-    *("regions_sheet", "collisions", "loss_curves", "accuracies", "confusion_matrix", "sample_grid", "latent_walk"),
-    "training_animation",
+    *("regions_sheet", "collisions", "loss_curves", "diagnostic_curves", "accuracies", "confusion_matrix"),
+    *("sample_grid", "latent_walk", "training_animation"),
 ]
 
 
@@ -99,11 +101,38 @@ def test_the_run_is_finished_in_mlflow_with_settings_metrics_and_figures(finishe
 def test_losses_are_curves_in_mlflow(finished):
     (run,) = finished.mlflow_runs()
     client = MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
-    for name in ("loss_d", "loss_g", "d_real", "d_fake"):
+    for name in ("loss_d", "loss_g", "d_real", "d_fake", "accuracy_real", "grad_norm_g", "diversity", "contrast"):
         curve = client.get_metric_history(run.info.run_id, f"train.{name}")
         history = finished.load("training_history")
         assert [point.step for point in curve] == history["step"].tolist() == [2, 4, 6, 8]
         np.testing.assert_allclose([point.value for point in curve], history[name])
+
+
+def test_quality_and_speed_are_curves_in_mlflow(finished):
+    (run,) = finished.mlflow_runs()
+    client = MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
+    history = finished.load("training_history").set_index("step")
+    for name in ("nearest", "frechet_untrained", "kernel_untrained"):
+        curve = client.get_metric_history(run.info.run_id, f"train.{name}")
+        assert [point.step for point in curve] == [4, 8]
+        np.testing.assert_allclose([point.value for point in curve], history.loc[[4, 8], name])
+        assert run.data.metrics[f"train.final_{name}"] == pytest.approx(history.loc[8, name])
+    speed = client.get_metric_history(run.info.run_id, "train.images_per_second")
+    assert [point.step for point in speed] == [2, 4, 6, 8]
+    assert all(point.value > 0 for point in speed)
+    assert "images_per_second" not in history  # which is the same for the same seed
+
+
+def test_samples_are_pictures_by_step_in_mlflow(finished):
+    (run,) = finished.mlflow_runs()
+    client = MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
+    names = [item.path for item in client.list_artifacts(run.info.run_id, "images") if item.path.endswith(".png")]
+    frames = finished.load("training_samples")
+    assert frames.attrs["steps"] == [0, 4, 8]
+    for k, step in enumerate(frames.attrs["steps"]):
+        (name,) = [name for name in names if f"+step+{step}+" in name]
+        picture = np.asarray(Image.open(client.download_artifacts(run.info.run_id, name)).convert("RGB"))
+        np.testing.assert_array_equal(picture, tile(frames[k], 2))
 
 
 def test_the_run_is_tagged_with_every_version_read_and_written(finished):

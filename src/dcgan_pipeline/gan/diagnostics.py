@@ -100,6 +100,7 @@ class Watch:
         return [found[name] for name, rows in self._held.items() if rows == self._settings.patience]
 
 
+_BLANK = 0.02  # contrast below which samples are one blank picture, whatever their ratio
 _FATAL = ("d_wins", "collapse", "saturation")
 
 
@@ -121,16 +122,18 @@ def _d_wins(row: Mapping[str, float], s: DiagnosticsSettings) -> str | None:
         return None
     return (
         f"D wins: it tells {row['accuracy_real']:.1%} of the images and {row['accuracy_fake']:.1%} of the samples, "
-        f"G's loss is {row['loss_g']:.3g} and its gradient {row['grad_norm_g']:.3g}; G learns little more"
+        f"G's loss is {row['loss_g']:.3g} and its gradient {row['grad_norm_g']:.3g}"
     )
 
 
 def _collapse(row: Mapping[str, float], s: DiagnosticsSettings) -> str | None:
-    if "diversity" not in row or row["diversity"] >= s.min_diversity * row["contrast"]:
+    if "diversity" not in row or "contrast" not in row:
+        return None
+    share = row["diversity"] / max(row["contrast"], _BLANK)
+    if share >= s.min_diversity:
         return None
     return (
-        f"G has collapsed: at the same contrast, its samples differ from one another by "
-        f"{row['diversity'] / row['contrast']:.1%} of what the images do"
+        f"G has collapsed: at the same contrast, its samples differ from one another {share:.2f} times as the images do"
     )
 
 

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from dcgan_pipeline.arrays import ID, ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
@@ -233,7 +234,7 @@ class _Run:
         """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
         step, record = self.trainer.step, self.record
         row = self._finite(_mean(record.since, step))
-        row |= diagnostics.compare(self.trainer.draw_fixed(), self._data)
+        row |= diagnostics.compare(self._fixed(), self._data)
         if self._judge and self._is_due(self._settings.quality.every):
             row |= self._judge(self._samples(self._settings.quality.samples))
         problems = self._watch.see(row)
@@ -266,11 +267,16 @@ class _Run:
         whole = -(-count // BATCH) * BATCH
         noise = torch_stream(trainer.seed, "quality z")
         z = draw_latent(whole, trainer.architecture.latent_dim, self._settings.latent, noise)
-        drawn = [to_pixels(trainer.generator(part.to(trainer.device))) for part in z.split(BATCH)]
+        with _uncounted(trainer.generator):
+            drawn = [to_pixels(trainer.generator(part.to(trainer.device))) for part in z.split(BATCH)]
         return np.concatenate(drawn)[:count]
 
+    def _fixed(self) -> NDArray[np.uint8]:
+        with _uncounted(self.trainer.generator):
+            return self.trainer.draw_fixed()
+
     def _draw(self) -> None:
-        step, images = self.trainer.step, self.trainer.draw_fixed()
+        step, images = self.trainer.step, self._fixed()
         self.frames.write(step, images)
         self.record.steps.append(step)
         if self._show:
@@ -300,9 +306,10 @@ class _Run:
         good = self.record.good
         where = "there is no checkpoint from before"
         if good is not None:
+            again = ", or goes on from with train.diagnostics.on_collapse=rollback"
             where = (
                 f"the last good checkpoint is {self._file(good)}, which train.resume=true makes the result with "
-                f"train.steps={good}, or goes on from with train.diagnostics.on_collapse=rollback"
+                f"train.steps={good}{again if self._settings.diagnostics.on_collapse != 'rollback' else ''}"
             )
         raise InputError(f"{what}; lower train.learning_rate and start anew; {where}")
 
@@ -393,6 +400,15 @@ class _Run:
         frames.keep_only(record.steps)
         trainer.restore(saved)
         return record, frames
+
+
+@contextmanager
+def _uncounted(network: nn.Module) -> Iterator[None]:
+    """Let a network in training mode draw without batch norm counting it: checkpoints do not depend on reporting."""
+    counts = {name: value.clone() for name, value in network.named_buffers() if name.endswith("num_batches_tracked")}
+    yield
+    for name, value in counts.items():
+        network.get_buffer(name).copy_(value)
 
 
 def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, Any]:

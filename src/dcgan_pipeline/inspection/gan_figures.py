@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
-from dcgan_pipeline.inspection.canvas import SERIES, counted, leave_room, new_figure, show, tile
+from dcgan_pipeline.inspection.canvas import MUTED, SERIES, counted, leave_room, new_figure, show, tile
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
@@ -44,6 +44,55 @@ def loss_curves(history: pd.DataFrame) -> Figure:
     leave_room(figure, top=0.2)
     figure.subplots_adjust(wspace=0.25)
     return figure
+
+
+_PANELS = (  # of the diagnostics: what the axis says, the columns by name, and the ends of the axis where it has some
+    ("told right by D", {"accuracy_real": "real", "accuracy_fake": "generated"}, (0, 1.02)),
+    ("norm of the gradient", {"grad_norm_d": "D", "grad_norm_g": "G"}, None),
+    ("of the images'", {"diversity": "diversity", "contrast": "contrast"}, (0, None)),
+    ("pixels black or white", {"saturation_real": "real", "saturation": "generated"}, (0, 1.02)),
+)
+
+
+def diagnostic_curves(history: pd.DataFrame) -> Figure:
+    """Draw what :mod:`dcgan_pipeline.gan.diagnostics` found by step; dotted lines are where it warned."""
+    events = history[history["event"] != ""]
+    caption = (
+        "Diversity is the distance between samples, contrast the spread within them, both against images: diversity "
+        "well below contrast is collapse; D does not see contrast, so it may drift. All told right, with G's loss "
+        "rising, is D winning. "
+    )
+    caption += f"Dotted: {_said(events)}" if len(events) else "There was no warning."
+    figure = new_figure(f"Diagnostics, {counted(int(history['step'].iloc[-1]), 'step')}", caption, 9, 5.6)
+    for axes, (unit, columns, ends) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
+        for colour, (column, name) in zip(SERIES, columns.items(), strict=False):
+            known = history[history[column].notna()]
+            marker = "." if len(known) == 1 else ""
+            axes.plot(known["step"], known[column], label=name, color=colour, linewidth=1.2, marker=marker)
+        for step in events["step"]:
+            axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
+        if ends is None and (history[list(columns)] > 0).any(axis=None):
+            axes.set_yscale("log")
+        elif ends is not None:
+            axes.set_ylim(*ends)
+        axes.set_xlabel("step")
+        axes.set_ylabel(unit)
+        axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
+        axes.spines[["top", "right"]].set_visible(False)
+    leave_room(figure, top=0.2)
+    figure.subplots_adjust(wspace=0.28, hspace=0.5)
+    return figure
+
+
+def _said(events: pd.DataFrame, most: int = 4) -> str:
+    """Name the first events with their steps: what stands before the colon of each text."""
+    names = [
+        f"{text.split(':')[0]} ({step:,})"
+        for step, event in zip(events["step"], events["event"], strict=True)
+        for text in event.split("; ")
+    ]
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}."
 
 
 def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int) -> Figure:

@@ -62,7 +62,7 @@ def _moments(rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float6
     """Mean (d,), and R of shape (min(n, d), d) with R' R the unbiased covariance."""
     x = np.asarray(rows, np.float64)
     mean = x.mean(0)
-    return mean, np.linalg.qr((x - mean) / math.sqrt(len(x) - 1), mode="r")
+    return mean, np.asarray(np.linalg.qr((x - mean) / math.sqrt(len(x) - 1), mode="r"))
 
 
 def kernel(real: NDArray[Any], generated: NDArray[Any]) -> float:

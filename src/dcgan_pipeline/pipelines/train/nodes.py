@@ -28,16 +28,29 @@ def train_dcgan(
     from dcgan_pipeline.gan.settings import TrainSettings
     from dcgan_pipeline.gan.train import train_gan
     from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.tracking import log_metrics
+    from dcgan_pipeline.tracking import LiveLog
 
     check_same_images(images=images, duplicates=duplicates)
     rows = kept_rows(duplicates)
     settings = TrainSettings.parse(train, "train")
-    trained = train_gan(images, rows, settings, seed, resolve_device(device), checkpoints, log_metrics)
-    last = trained.history.drop(columns="step").ffill().iloc[-1].dropna()  # the schedule may leave gaps
+    with LiveLog() as live:
+        on = resolve_device(device)
+        trained = train_gan(images, rows, settings, seed, on, checkpoints, live.metrics, live.samples)
+    numbers = trained.history.drop(columns=["step", "event"])
+    last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
-    metrics |= {"train.images": float(len(rows)), "train.steps": float(trained.gan.settings["step"])}
+    made = trained.gan.settings
+    metrics |= {"train.images": float(made["training_images"]), "train.steps": float(made["step"])}
+    metrics |= {"train.warnings": float((trained.history["event"] != "").sum())}
+    metrics |= {"train.rollbacks": float(len(made["rollbacks"]))}
     return trained.gan, trained.history, trained.samples, metrics
+
+
+def draw_diagnostics(training_history: pd.DataFrame) -> Figure:
+    """Draw what happened beside the losses, by step."""
+    from dcgan_pipeline.inspection.gan_figures import diagnostic_curves
+
+    return diagnostic_curves(training_history)
 
 
 def draw_losses(training_history: pd.DataFrame) -> Figure:

@@ -2,11 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from dcgan_pipeline.pipelines.train.nodes import draw_losses, train_dcgan
+from dcgan_pipeline.pipelines.train.nodes import draw_diagnostics, draw_losses, train_dcgan
 
 
 def create_pipeline() -> Pipeline:
-    """images, duplicates -> gan, training_history, training_samples, loss_curves."""
+    """images, duplicates -> gan, training_history, training_samples, loss_curves, diagnostic_curves."""
     return Pipeline(
         [
             Node(
@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                 name="train_dcgan",
             ),
             Node(draw_losses, "training_history", "loss_curves", name="draw_losses"),
+            Node(draw_diagnostics, "training_history", "diagnostic_curves", name="draw_diagnostics"),
         ],
         namespace="train",
         prefix_datasets_with_namespace=False,
