@@ -36,8 +36,8 @@ class DiagnosticsSettings(Settings):
     """Saturation: pixels at the ends of tanh, as a share of those that are not at the ends in the data."""
     min_accuracy: float = Field(default=0.99, ge=0, le=1)
     """D wins: it tells as large a share of real and of generated images, and one of the following holds."""
-    max_loss_g: float = Field(default=7.0, gt=0)
-    """Of -log D(G(z)): D gives a sample a chance of less than one in a thousand."""
+    max_loss_g: float = Field(default=4.0, gt=0)
+    """Nats: D gives a sample a chance of less than one in fifty."""
     min_gradient_g: float = Field(default=1e-4, ge=0)
     """Norm of G's gradient, over all parameters."""
 
