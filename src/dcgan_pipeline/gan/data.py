@@ -48,14 +48,24 @@ def row_batches(rows: NDArray[np.int64], size: int, seed: int, start: int) -> It
 
 
 def statistics_batches(
-    images: ShardedArray, rows: NDArray[np.int64], seed: int, device: torch.device
-) -> Iterator[Tensor]:
+    images: ShardedArray,
+    rows: NDArray[np.int64],
+    seed: int,
+    device: torch.device,
+    labels: NDArray[np.int64] | None = None,
+) -> Iterator[Tensor | tuple[Tensor, ...]]:
     """Yield the training set once, in batches of 128 for :func:`dcgan_pipeline.gan.statistics.recompute`.
 
     In a random order, as in training: piles often lie sorted by class, and batches of one class each have other means
-    and smaller variances.
+    and smaller variances. With ``labels``, int64 (N,), each batch is images and their labels.
     """
     size = min(BATCH, len(rows))
     batches = islice(row_batches(rows, size, derived_seed(seed, "statistics"), start=0), len(rows) // size)
     for batch in track(batches, "batch-norm statistics of D", len(rows) // size):
-        yield to_range(images[batch], device)
+        x = to_range(images[batch], device)
+        yield x if labels is None else (x, *labels_of(labels, batch, device))
+
+
+def labels_of(labels: NDArray[np.int64] | None, rows: NDArray[np.int64], device: torch.device) -> tuple[Tensor, ...]:
+    """Give the labels of some rows as the last inputs of a network: one tensor, or nothing where there are none."""
+    return () if labels is None else (torch.from_numpy(labels[rows]).to(device),)

@@ -95,7 +95,8 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                module.weight.normal_(1, SPREAD, generator=generator)
-                module.bias.zero_()
+                if module.affine:  # those of conditional networks have neither gain nor shift
+                    module.weight.normal_(1, SPREAD, generator=generator)
+                    module.bias.zero_()
             elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 module.weight.normal_(0, SPREAD, generator=generator)

@@ -26,7 +26,8 @@ class Architecture(Settings):
 
     D halves the side of its maps once an octave until it is ``base``, and doubles their number from ``width`` on. An
     octave is one convolution a stride of ``strides``: ``[2]`` in the faces, LSUN and SVHN networks, ``[1, 2]`` in
-    the ImageNet network (authors' code).
+    the ImageNet network (authors' code). With ``labels`` and ``hidden`` they are conditional, as the authors' MNIST
+    networks are (:mod:`dcgan_pipeline.gan.conditional`).
     """
 
     image_size: int = Field(ge=8, le=1024)
@@ -39,6 +40,21 @@ class Architecture(Settings):
     strides: tuple[int, ...] = (2,)
     base: int = Field(default=4, ge=1)
     """Side of the smallest maps."""
+    labels: int = Field(default=0, ge=0)
+    """Classes that both networks are told; 0: none, the networks see images alone."""
+    hidden: int = Field(default=0, ge=0)
+    """Units of the fully connected layer that each conditional network has beside its convolutions."""
+
+    @model_validator(mode="after")
+    def _conditional(self) -> Self:
+        if (self.labels > 0) != (self.hidden > 0):
+            raise ValueError(
+                "labels and hidden go together: set both (10 and 1024 in mnist28) for conditional networks, or leave "
+                f"both at 0, got {self.labels} and {self.hidden}"
+            )
+        if self.labels == 1:
+            raise ValueError("labels must be 2 or more classes, or 0 for networks without labels, got 1")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -75,6 +91,8 @@ class ArchitectureOverrides(Settings):
     kernel: int | None = None
     strides: tuple[int, ...] | None = None
     base: int | None = None
+    labels: int | None = None
+    hidden: int | None = None
 
 
 def presets() -> dict[str, dict[str, Any]]:
@@ -130,6 +148,11 @@ class TrainSettings(Settings):
     latent: Literal["uniform", "normal"] = "uniform"
     """z ~ U(-1, 1) (paper 4); normal: N(0, 1)."""
     learning_rate: float = Field(default=2e-4, gt=0)
+    decay_epochs: int | None = Field(default=None, ge=1)
+    """Last epochs of ``epochs``, in which the learning rate falls to 0, by the same amount after each (authors' MNIST
+    code)."""
+    decay_steps: int | None = Field(default=None, ge=1)
+    """Last minibatches of ``steps``, in which it does so after each minibatch (our choice)."""
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     adam_epsilon: float = Field(default=1e-8, gt=0)
@@ -151,8 +174,33 @@ class TrainSettings(Settings):
             raise ValueError(f"set one of epochs and steps, and the other to null, got {self.epochs} and {self.steps}")
         return self
 
+    @model_validator(mode="after")
+    def _decay_within_the_length(self) -> Self:
+        for unit in ("epochs", "steps"):
+            decay, length = getattr(self, f"decay_{unit}"), getattr(self, unit)
+            if decay is not None and (length is None or decay > length):
+                raise ValueError(
+                    f"decay_{unit} is the last part of {unit}, so that {unit} must be set and be at least as many, got "
+                    f"decay_{unit} {decay} and {unit} {length}; raise {unit}, or set decay_{unit} to null"
+                )
+        return self
+
     def total_steps(self, images: int) -> int:
         """Minibatches of the whole training; an epoch is the whole batches in the training set."""
         if self.steps is not None:
             return self.steps
         return max(1, round((self.epochs or 0) * (images // self.batch_size)))
+
+    def learning_rate_at(self, step: int, images: int) -> float:
+        """Give the learning rate of the minibatch after ``step`` others, for a training set of ``images``.
+
+        With a decay of n epochs (or minibatches), the first of them has the full rate and each has 1 / n of it less
+        than the one before, so that the last has 1 / n of it and the next would have none (authors' MNIST code). It
+        depends on the step alone, and so is the same in a run that was stopped and goes on.
+        """
+        decay = self.decay_epochs or self.decay_steps
+        if decay is None:
+            return self.learning_rate
+        unit = images // self.batch_size if self.decay_epochs else 1
+        left = -(-self.total_steps(images) // unit) - step // unit  # epochs or minibatches, the one of this step too
+        return self.learning_rate * min(1.0, left / decay)

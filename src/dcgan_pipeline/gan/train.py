@@ -19,7 +19,8 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ID, ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_range
+from dcgan_pipeline.gan.conditional import training_labels
+from dcgan_pipeline.gan.data import labels_of, row_batches, statistics_batches, to_range
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.progress import progress_bar
@@ -66,6 +67,7 @@ def train_gan(
     device: torch.device,
     checkpoints: Path,
     log: Log,
+    labels: NDArray[np.int64] | None = None,
 ) -> TrainedGan:
     """Train on some rows of the images.
 
@@ -81,12 +83,14 @@ def train_gan(
         ``settings.resume`` training goes on from it; without, the first checkpoint takes its place.
     log
         Called with losses and the step, while training runs.
+    labels
+        A class number for every image, -1 without, int64 of shape (N,): for conditional networks.
 
     Raises
     ------
     InputError
-        Where there are too few images for a batch, settings changed before a resume, or the losses are no longer
-        finite.
+        Where there are too few images for a batch, conditional networks lack labels, settings changed before a
+        resume, or the losses are no longer finite.
     """
     if len(rows) < settings.batch_size:
         raise InputError(
@@ -94,13 +98,15 @@ def train_gan(
             f"{len(rows)} images; lower it, or add images"
         )
     architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
+    labels = training_labels(labels, rows, architecture)
     trainer = Trainer(architecture, settings, seed, device)
     training_set = hashlib.sha256(rows.tobytes()).hexdigest()
     identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
     own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
     record = _resume(trainer, own, identity) if settings.resume else _start(own)
-    _loop(trainer, record, images, rows, own, identity, log)
-    trainer.recompute_statistics(statistics_batches(images, rows, seed, device), LATENT_BATCHES)
+    _loop(trainer, record, images, rows, labels, own, identity, log)
+    of_rows = None if labels is None else labels[rows]
+    trainer.recompute_statistics(statistics_batches(images, rows, seed, device, labels), LATENT_BATCHES, of_rows)
     samples = ArrayChunks([np.stack(record.samples)], {"steps": record.steps})
     return TrainedGan(trainer.state(**identity), pd.DataFrame(record.history, columns=_COLUMNS), samples)
 
@@ -110,6 +116,7 @@ def _loop(
     record: _Record,
     images: ShardedArray,
     rows: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
     checkpoints: Path,
     identity: dict[str, Any],
     log: Log,
@@ -121,7 +128,9 @@ def _loop(
         for batch in islice(batches, max(0, total - trainer.step)):
             if not record.steps:  # what an untrained G draws
                 _draw(trainer, record)
-            record.since.append(trainer.update(to_range(images[batch], trainer.device)))
+            trainer.set_learning_rate(settings.learning_rate_at(trainer.step, len(rows)))
+            given = labels_of(labels, batch, trainer.device)
+            record.since.append(trainer.update(to_range(images[batch], trainer.device), *given))
             last, step = trainer.step == total, trainer.step
             note = None
             if step % settings.log_every == 0 or last:
@@ -200,17 +209,17 @@ def _resume(trainer: Trainer, checkpoints: Path, identity: dict[str, Any]) -> _R
 
 
 def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> None:
-    """Only the length of the training, and how often it reports, may change on resuming."""
+    """Only the length of the training, where no decay depends on it, and how often it reports, may change."""
     free = {
         "resume",
-        "steps",
-        "epochs",
         "log_every",
         "sample_every",
         "checkpoint_every",
         "preset",
         "architecture",
     }
+    if not (now["train"]["decay_epochs"] or now["train"]["decay_steps"]):
+        free |= {"steps", "epochs"}
     changed = [
         f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"
         for name in [

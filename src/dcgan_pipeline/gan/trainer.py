@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dcgan_pipeline.gan import statistics
-from dcgan_pipeline.gan.data import to_pixels
+from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn
+from dcgan_pipeline.gan.data import labels_of, to_pixels
 from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
-from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
+from dcgan_pipeline.gan.networks import initialise
 from dcgan_pipeline.gan.sampling import draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.progress import track
-from dcgan_pipeline.randomness import torch_stream
+from dcgan_pipeline.randomness import numpy_stream, torch_stream
 from dcgan_pipeline.weights import Weights
 
 
@@ -37,7 +38,7 @@ class Trainer:
         self.architecture, self.settings, self.seed, self.device = architecture, settings, seed, device
         self.step = 0
         weights = torch_stream(seed, "initial weights")
-        self.generator, self.discriminator = Generator(architecture), Discriminator(architecture)
+        self.generator, self.discriminator = build_generator(architecture), build_discriminator(architecture)
         for network in (self.generator, self.discriminator):
             initialise(network, weights)
             network.to(device).to(memory_format=torch.channels_last).train()
@@ -59,8 +60,20 @@ class Trainer:
             weight_decay=s.weight_decay,  # coupled: added to the gradient
         )
 
-    def update(self, real: Tensor) -> dict[str, Tensor]:
+    def set_learning_rate(self, rate: float) -> None:
+        """Let the next updates of both networks have this rate."""
+        for optimizer in self._optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def update(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
         """Learn from one minibatch of images in [-1, 1], of shape (batch, C, S, S).
+
+        Parameters
+        ----------
+        *labels
+            For conditional networks: the images' class numbers, int64 (batch,). Generated images get the same ones
+            (authors' code).
 
         Returns
         -------
@@ -69,20 +82,21 @@ class Trainer:
             only those of the network that the schedule updates.
         """
         if self.settings.schedule == "both":
-            found = self._update_discriminator(real) | self._update_generator(len(real))
+            found = self._update_discriminator(real, *labels) | self._update_generator(len(real), *labels)
         elif self.step % 2 == 0:  # G first (authors' code)
-            found = self._update_generator(len(real))
+            found = self._update_generator(len(real), *labels)
         else:
-            found = self._update_discriminator(real)
+            found = self._update_discriminator(real, *labels)
         self.step += 1
         return found
 
-    def _update_discriminator(self, real: Tensor) -> dict[str, Tensor]:
+    def _update_discriminator(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self._autocast():
-            fake = self.generator(self._draw_z(len(real)))
+            fake = self.generator(self._draw_z(len(real)), *labels)
         with self._autocast():
             # Real and generated images are normalised apart (authors' code), so D sees them one after the other.
-            on_real, on_fake = self.discriminator(real).float(), self.discriminator(fake).float()
+            on_real = self.discriminator(real, *labels).float()
+            on_fake = self.discriminator(fake, *labels).float()
         loss = discriminator_loss(on_real, on_fake)
         self._descend("discriminator", loss)
         probabilities = {
@@ -91,10 +105,10 @@ class Trainer:
         }
         return {"loss_d": loss.detach(), **probabilities}
 
-    def _update_generator(self, batch: int) -> dict[str, Tensor]:
+    def _update_generator(self, batch: int, *labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
         with self._autocast():
-            on_fake = self.discriminator(self.generator(self._draw_z(batch))).float()
+            on_fake = self.discriminator(self.generator(self._draw_z(batch), *labels), *labels).float()
         loss = generator_loss(on_fake)
         self._descend("generator", loss)
         self.discriminator.requires_grad_(True)
@@ -116,17 +130,29 @@ class Trainer:
 
     @torch.no_grad()
     def draw_fixed(self) -> NDArray[np.uint8]:
-        """Draw from the fixed z, normalised by its own batch as in training: uint8 (sample_count, C, S, S)."""
-        return to_pixels(self.generator(self.fixed_z.to(self.device)))
+        """Draw from the fixed z, normalised by its own batch as in training: uint8 (sample_count, C, S, S).
 
-    def recompute_statistics(self, real: Any, latent_batches: int) -> None:
-        """Make both networks ready for use: D's statistics over real images, G's over fresh z."""
+        Conditional networks draw the classes in turn.
+        """
+        inputs = [self.fixed_z.to(self.device)]
+        if classes := self.architecture.labels:
+            inputs.append(labels_in_turn(len(self.fixed_z), classes).to(self.device))
+        return to_pixels(self.generator(*inputs))
+
+    def recompute_statistics(self, real: Any, latent_batches: int, labels: NDArray[np.int64] | None = None) -> None:
+        """Make both networks ready for use: D's statistics over real images, G's over fresh z.
+
+        Conditional networks need ``labels``, those of the training images, int64: each z gets one of them at random,
+        so that classes are as frequent as in training.
+        """
         statistics.recompute(self.discriminator, real)
         noise = torch_stream(self.seed, "statistics z")
         shape = (statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
-        drawn = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
-        z = track(drawn, "batch-norm statistics of G", latent_batches)
-        statistics.recompute(self.generator, z)
+        drawn: Any = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
+        if labels is not None:
+            numbers = numpy_stream(self.seed, "statistics labels")
+            drawn = ((z, *labels_of(labels, numbers.integers(0, len(labels), len(z)), self.device)) for z in drawn)
+        statistics.recompute(self.generator, track(drawn, "batch-norm statistics of G", latent_batches))
 
     def state(self, **extra: Any) -> Weights:
         """Return everything as named tensors and settings; ``extra`` joins the settings."""

@@ -6,12 +6,12 @@ from dcgan_pipeline.pipelines.train.nodes import draw_losses, train_dcgan
 
 
 def create_pipeline() -> Pipeline:
-    """images, duplicates -> gan, training_history, training_samples, loss_curves."""
+    """images, records, duplicates -> gan, training_history, training_samples, loss_curves."""
     return Pipeline(
         [
             Node(
                 train_dcgan,
-                ["images", "duplicates", "checkpoints", "params:train", "params:seed", "params:device"],
+                ["images", "records", "duplicates", "checkpoints", "params:train", "params:seed", "params:device"],
                 ["gan", "training_history", "training_samples", "train_metrics"],
                 name="train_dcgan",
             ),
