@@ -39,8 +39,8 @@ class Generator(nn.Module):
                 layer.channels_in,
                 architecture.kernel,
                 layer.stride,
-                padding=architecture.kernel // 2,
-                output_padding=layer.stride - 1,
+                padding=architecture.padding,
+                output_padding=architecture.output_padding(layer.stride),
                 bias=False,
             )
             for layer in layers
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
                 layer.channels_out,
                 architecture.kernel,
                 layer.stride,
-                padding=architecture.kernel // 2,
+                padding=architecture.padding,
                 bias=False,
             )
             for layer in layers

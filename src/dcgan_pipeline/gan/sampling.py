@@ -21,6 +21,8 @@ from dcgan_pipeline.gan.settings import Architecture
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
+AVERAGE = "generator_average."  # of the names of the tensors of G's moving average
+
 
 def draw_latent(count: int, length: int, kind: str, generator: torch.Generator) -> Tensor:
     """Draw z of shape (count, length), float32 on the CPU: ``uniform`` in [-1, 1) (paper 4), or ``normal``."""
@@ -30,9 +32,9 @@ def draw_latent(count: int, length: int, kind: str, generator: torch.Generator) 
 
 
 def load_generator(gan: Weights, device: torch.device) -> Generator | ConditionalGenerator:
-    """Build G from a checkpoint, in evaluation mode with its recomputed statistics."""
+    """Build G from a checkpoint, in evaluation mode with its recomputed statistics: its average, where it has one."""
     network = build_generator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
-    network.load_state_dict(gan.part("generator."))
+    network.load_state_dict(gan.part(AVERAGE) or gan.part("generator."))
     return network.to(device).to(memory_format=torch.channels_last).eval()
 
 

@@ -36,7 +36,7 @@ class Architecture(Settings):
     """Length of z."""
     width: int = Field(default=128, ge=1)
     """Maps of D's first convolution."""
-    kernel: int = Field(default=5, ge=3)
+    kernel: int = Field(default=5, ge=2)
     strides: tuple[int, ...] = (2,)
     base: int = Field(default=4, ge=1)
     """Side of the smallest maps."""
@@ -64,11 +64,23 @@ class Architecture(Settings):
                 f"image_size must be base {self.base} times a power of two "
                 f"({', '.join(str(self.base * 2**k) for k in range(1, 7))}, ...), got {self.image_size}"
             )
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd, got {self.kernel}; the paper's are 5 and 3")
+        if self.kernel % 2 == 0 and self.strides != (2,):
+            raise ValueError(
+                f"an even kernel needs strides [2], got kernel {self.kernel} and strides {list(self.strides)}; the "
+                "paper's kernels are 5 and 3"
+            )
         if math.prod(self.strides) != 2 or min(self.strides) < 1:
             raise ValueError(f"strides must be positive and multiply to 2, an octave, got {list(self.strides)}")
         return self
+
+    @property
+    def padding(self) -> int:
+        """Of every convolution: a stride of 1 keeps the side of the maps, and one of 2 halves it."""
+        return (self.kernel - 1) // 2
+
+    def output_padding(self, stride: int) -> int:
+        """Of G's transposed convolutions, so that they give the sides that D's took."""
+        return stride + 2 * self.padding - self.kernel
 
     def layers(self) -> list[ConvLayer]:
         """List D's convolutions in order; G has the same, mirrored."""
@@ -158,8 +170,20 @@ class TrainSettings(Settings):
     adam_epsilon: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
     """Coupled L2 on every parameter (authors' code)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: convolutions under autocast; weights, optimisers and losses stay float32."""
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of an exponential moving average of G's weights, from which samples are drawn (not in the paper)."""
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    """Of convolutions, under autocast; weights, optimisers and losses stay float32. auto: what the device is quickest
+    with (:func:`dcgan_pipeline.gan.acceleration.resolve_precision`)."""
+    fused_adam: bool = True
+    """Adam in one pass over memory: the same formulas, rounded elsewhere."""
+    compile: Literal["none", "default", "reduce-overhead", "auto"] = "none"
+    """Modes of ``torch.compile``; reduce-overhead replays CUDA graphs. auto: that on a GPU, and none on a CPU."""
+    data: Literal["auto", "device", "stream"] = "auto"
+    """device: all images on the device, as uint8; stream: read from their shards ahead of the step; auto: device on a
+    GPU where they fit."""
+    device_memory: float = Field(default=0.5, gt=0, le=1)
+    """Share of the device's free memory that the images may take."""
     log_every: int = Field(default=25, ge=1)
     sample_every: int = Field(default=100, ge=1)
     sample_count: int = Field(default=64, ge=2)

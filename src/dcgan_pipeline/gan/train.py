@@ -20,7 +20,7 @@ from torch import Tensor
 from dcgan_pipeline.arrays import ID, ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.conditional import training_labels
-from dcgan_pipeline.gan.data import labels_of, row_batches, statistics_batches, to_range
+from dcgan_pipeline.gan.data import TrainingImages, statistics_batches
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.progress import progress_bar
@@ -122,15 +122,15 @@ def _loop(
     log: Log,
 ) -> None:
     settings, total = trainer.settings, trainer.settings.total_steps(len(rows))
-    batches = row_batches(rows, settings.batch_size, trainer.seed, trainer.step)
+    pile = TrainingImages(images, rows, labels, trainer.device, settings.data, settings.device_memory)
+    batches = pile.batches(settings.batch_size, trainer.seed, trainer.step)
     with progress_bar("train: DCGAN", total) as advance:
         advance(trainer.step)
         for batch in islice(batches, max(0, total - trainer.step)):
             if not record.steps:  # what an untrained G draws
                 _draw(trainer, record)
             trainer.set_learning_rate(settings.learning_rate_at(trainer.step, len(rows)))
-            given = labels_of(labels, batch, trainer.device)
-            record.since.append(trainer.update(to_range(images[batch], trainer.device), *given))
+            record.since.append(trainer.update(*batch))
             last, step = trainer.step == total, trainer.step
             note = None
             if step % settings.log_every == 0 or last:
@@ -217,6 +217,8 @@ def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> N
         "checkpoint_every",
         "preset",
         "architecture",
+        "data",
+        "device_memory",
     }
     if not (now["train"]["decay_epochs"] or now["train"]["decay_steps"]):
         free |= {"steps", "epochs"}
