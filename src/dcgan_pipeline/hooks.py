@@ -31,6 +31,7 @@ class SettingsHooks:
         """Parse the settings of every stage that is about to run."""
         from dcgan_pipeline.devices import resolve_device
         from dcgan_pipeline.engine import EngineSettings
+        from dcgan_pipeline.gan.conditional import refuse_conditional
         from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
         from dcgan_pipeline.hashing.settings import DedupSettings
         from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
@@ -59,7 +60,9 @@ class SettingsHooks:
         if "train" in parsed and "preprocess" in parsed:  # the images are yet to be made: they will fit, or not
             train, made = parsed["train"], parsed["preprocess"]
             shape = (1, made.channels, made.image_size, made.image_size)
-            resolve_architecture(train.preset, train.architecture, shape)
+            architecture = resolve_architecture(train.preset, train.architecture, shape)
+            if "features" in parsed:
+                refuse_conditional(architecture.model_dump(), "features need")
 
 
 class TrackingHooks:

@@ -1,11 +1,14 @@
+import threading
 from itertools import islice
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_pixels, to_range
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.data import TrainingImages, row_batches, statistics_batches, to_pixels, to_range
 
 CPU = torch.device("cpu")
 
@@ -109,3 +112,43 @@ def test_statistics_of_a_small_set_see_all_of_it_at_once(stored):
     images = np.random.default_rng(0).integers(0, 256, (5, 1, 2, 2), dtype=np.uint8)
     (batch,) = statistics_batches(stored(images), np.arange(5), 0, CPU)
     np.testing.assert_array_equal(to_pixels(batch), images)
+
+
+@given(start=st.integers(0, 30), seed=st.integers(0, 3))
+def test_batches_are_the_same_from_the_device_and_from_shards(pile, start, seed):
+    images, rows, labels = pile
+    expected = list(islice(row_batches(rows, 5, seed, start), 9))
+    for where in ("device", "stream"):
+        batches = TrainingImages(images, rows, labels, CPU, where).batches(5, seed, start)
+        for batch, (pixels, classes) in zip(expected, batches, strict=False):
+            assert torch.equal(pixels, to_range(images[batch], CPU))
+            assert classes.tolist() == labels[batch].tolist()
+
+
+@pytest.fixture(scope="module")
+def pile(stored):
+    images = np.random.default_rng(0).integers(0, 256, (41, 1, 4, 4), dtype=np.uint8)
+    return stored(images, 7), np.arange(0, 41, 2), np.arange(41) % 10
+
+
+def test_reading_ahead_ends_with_its_reader(pile):
+    images, rows, _ = pile
+    before = threading.active_count()
+    batches = TrainingImages(images, rows, None, CPU).batches(5, 0, 0)
+    assert len(next(batches)) == 1  # images without labels
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_images_that_do_not_fit_on_the_device_are_one_line_or_stream(pile):
+    images, rows, _ = pile
+    with pytest.raises(InputError, match=r"train.data: device needs 0.0 GiB .* set train.data to stream"):
+        TrainingImages(images, rows, None, CPU, "device", share=1e-15)
+    assert not TrainingImages(images, rows, None, CPU, "auto").on_device  # memory is where a CPU's shards are, anyway
+
+
+def test_an_error_while_reading_ahead_is_raised_in_the_step(pile):
+    images, rows, _ = pile
+    batches = TrainingImages(images, rows + 1000, None, CPU).batches(5, 0, 0)
+    with pytest.raises(IndexError):
+        next(batches)

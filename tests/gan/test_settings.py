@@ -135,7 +135,7 @@ def test_an_unknown_preset_is_refused_and_the_known_ones_are_named():
         ({"image_size": 48}, "base 4 times a power of two .*got 48"),
         ({"image_size": 32, "base": 32}, "base 32 times a power of two .*got 32"),
         ({"image_size": 32, "base": 64}, "base 64 times a power of two .*got 32"),
-        ({"kernel": 4}, "kernel must be odd, got 4"),
+        ({"kernel": 4, "strides": (1, 2)}, "an even kernel needs strides"),
         ({"strides": [1]}, r"strides must .*multiply to 2.*got \[1\]"),
         ({"strides": [2, 2]}, r"strides must .*multiply to 2.*got \[2, 2\]"),
         ({"strides": []}, r"strides must .*multiply to 2.*got \[\]"),

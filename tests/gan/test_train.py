@@ -320,7 +320,7 @@ def test_samples_are_shown_when_they_are_drawn(array, folder):
     shown = []
     settings = TrainSettings.parse(BASE, "train")
     trained = train_gan(
-        array, ROWS, settings, 0, CPU, folder, lambda m, s: None, lambda images, step: shown.append((step, images))
+        array, ROWS, settings, 0, CPU, folder, lambda m, s: None, show=lambda images, step: shown.append((step, images))
     )
     assert [step for step, _ in shown] == trained.samples.attrs["steps"]
     np.testing.assert_array_equal(np.stack([images for _, images in shown]), samples(trained))
@@ -328,11 +328,9 @@ def test_samples_are_shown_when_they_are_drawn(array, folder):
 
 # ---- diagnostics
 
-WATCHED = {"warm_up": 6, "patience": 3, "min_contrast": 0.0}
-# A training of tiny networks that is spoilt by its learning rate: G dies of it near the end.
-SPOILT = {
+WATCHED = {"warm_up": 6, "patience": 3, "min_contrast": 0.0, "min_diversity": 0.05, "max_loss_g": 1e9}
+LONG = {
     "steps": 60,
-    "learning_rate": 0.1,
     "schedule": "both",
     "sample_count": 8,
     "log_every": 3,
@@ -340,10 +338,34 @@ SPOILT = {
     "checkpoint_every": 6,
 }
 ALL = np.arange(23)
+DEATH = 30  # G draws one grey picture after this minibatch: a row at 33, 36 and 39, and checkpoints at 30 and 36
 
 
-def spoilt(array, folder, how, log=lambda losses, step: None, **values):
-    return run(array, folder, log, rows=ALL, **SPOILT, diagnostics=WATCHED | {"on_collapse": how} | values)
+@pytest.fixture
+def dying(monkeypatch):
+    """Let G die after ``DEATH`` minibatches, until training has gone back as often as ``dying(times)`` says."""
+    state = {"times": 0, "now": 0}
+    update, take_other_numbers = Trainer.update, Trainer.take_other_numbers
+
+    def updated(self, *batch):
+        found = update(self, *batch)
+        if self.step > DEATH and state["now"] < state["times"]:
+            with torch.no_grad():
+                self.generator.convs[-1].weight.zero_()
+        return found
+
+    def counted(self, number):
+        state["now"] = number
+        take_other_numbers(self, number)
+
+    monkeypatch.setattr(Trainer, "update", updated)
+    monkeypatch.setattr(Trainer, "take_other_numbers", counted)
+    return lambda times: state.update(times=times, now=0)
+
+
+def watched(array, folder, how, log=lambda losses, step: None, diagnosed=(), **values):
+    wanted = WATCHED | {"on_collapse": how} | dict(diagnosed)
+    return run(array, folder, log, rows=ALL, diagnostics=wanted, **(LONG | values))
 
 
 @pytest.mark.parametrize("schedule", ["alternate", "both"])
@@ -378,105 +400,112 @@ def test_diversity_is_that_of_the_samples_from_the_fixed_z(array, folder):
         assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_collapse_is_warned_of_once_with_its_step_and_the_training_goes_on(array, folder, caplog):
-    trained = spoilt(array, folder, "warn")
+def test_a_collapse_is_warned_of_once_with_its_step_and_the_training_goes_on(array, folder, dying, caplog):
+    dying(times=1)
+    trained = watched(array, folder, "warn")
     events = trained.history[trained.history["event"] != ""]
-    assert len(events) == 1
-    step = int(events["step"].iloc[0])
-    assert events["event"].iloc[0].startswith("G has collapsed: at the same contrast")
-    assert [message for message in caplog.messages if message.startswith(f"step {step}: G has collapsed")]
+    text = "G has collapsed: at the same contrast, the distance between its samples is 0.00 times the images'"
+    assert list(zip(events["step"], events["event"], strict=True)) == [(39, text)]
+    assert f"step 39: {text}; see docs/training.md" in caplog.messages
     assert trained.gan.settings["step"] == 60
-    # It had lasted for as many rows as it must, and the samples are those of a dead G.
-    last = trained.history.set_index("step").loc[:step]
-    shares = last["diversity"] / last["contrast"].clip(lower=0.02)
-    assert (shares.iloc[-3:] < 0.5).all()
-    assert shares.iloc[-4] >= 0.5
-    assert (samples(trained)[-1] == samples(trained)[-1][:1]).all()
+    assert (trained.history.set_index("step").loc[33:, "diversity"] == 0).all()
 
 
-def test_a_training_that_is_not_spoilt_is_not_warned_of(array, folder):
-    trained = run(array, folder, rows=ALL, **{**SPOILT, "learning_rate": 2e-3}, diagnostics=WATCHED)
+def test_a_training_that_is_not_spoilt_is_not_warned_of(array, folder, caplog):
+    trained = watched(array, folder, "stop")
     assert (trained.history["event"] == "").all()
+    assert trained.gan.settings["rollbacks"] == []
+    assert not caplog.messages
 
 
-def test_stop_ends_at_the_last_good_checkpoint_in_one_line(array, folder):
-    with pytest.raises(
-        InputError, match=r"by step 57 G has collapsed.*the last good checkpoint is .*\.safetensors"
-    ) as no:
-        spoilt(array, folder, "stop")
+def test_a_learning_rate_that_is_far_too_high_is_noticed(array, folder):
+    """No planted death: tiny networks that their own steps throw about."""
+    trained = watched(array, folder, "warn", learning_rate=3.0, diagnosed={"min_diversity": 0.5, "max_loss_g": 4.0})
+    assert (trained.history["event"] != "").any()
+
+
+def test_stop_ends_at_the_last_good_checkpoint_in_one_line(array, folder, dying):
+    dying(times=1)
+    with pytest.raises(InputError, match=r"must not collapse, and by step 39 G has collapsed: .*; lower train") as no:
+        watched(array, folder, "stop")
     assert "\n" not in str(no.value)
-    (path,) = folder.rglob("*.safetensors")  # the one at 54 showed a collapsed G
-    good = int(path.stem.removeprefix("step-"))
-    assert str(path) in str(no.value)
-    assert f"train.steps={good}" in str(no.value)
+    (path,) = folder.rglob("*.safetensors")  # that of step 36 showed a dead G
+    assert path.name == "step-000000030.safetensors"
+    assert f"the last good checkpoint is {path}" in str(no.value)
+    assert "train.steps=30" in str(no.value)
     # What the line promises: the good checkpoint becomes the result.
-    made = run(array, folder, rows=ALL, **{**SPOILT, "steps": good}, resume=True)
-    asked = run(array, folder / "other", rows=ALL, **{**SPOILT, "steps": good})
+    made = watched(array, folder, "warn", steps=30, resume=True)
+    asked = watched(array, folder / "other", "warn", steps=30)
     assert all(torch.equal(tensor, asked.gan.tensors[name]) for name, tensor in made.gan.tensors.items())
 
 
-def test_a_collapse_can_be_resumed_with_a_rollback(array, folder):
+def test_a_training_that_was_stopped_by_a_collapse_goes_on_with_a_rollback(array, folder, dying):
+    dying(times=1)
     with pytest.raises(InputError, match="G has collapsed"):
-        spoilt(array, folder, "stop")
-    resumed = run(array, folder, rows=ALL, **SPOILT, resume=True, diagnostics=WATCHED | {"on_collapse": "rollback"})
-    check_same(resumed, spoilt(array, folder / "other", "rollback"))
+        watched(array, folder, "stop")
+    resumed = watched(array, folder, "rollback", resume=True)
+    dying(times=1)
+    check_same(resumed, watched(array, folder / "other", "rollback"))
 
 
-def test_a_rollback_goes_on_with_other_numbers_and_says_so(array, tmp_path, caplog):
-    without = spoilt(array, tmp_path / "a", "warn")
-    trained = spoilt(array, tmp_path / "b", "rollback")
-    rollbacks = trained.gan.settings["rollbacks"]
-    assert rollbacks
-    good = rollbacks[0]["to"]
-    assert rollbacks[0]["at"] > good
-    assert rollbacks[0]["because"].startswith("G has collapsed")
+def test_a_rollback_goes_on_with_other_numbers_and_says_so(array, tmp_path, dying, caplog):
+    without = watched(array, tmp_path / "a", "warn")
+    dying(times=1)
+    trained = watched(array, tmp_path / "b", "rollback")
+    (rollback,) = trained.gan.settings["rollbacks"]
+    assert (rollback["at"], rollback["to"]) == (39, 30)
+    assert rollback["because"].startswith("G has collapsed")
     ours, theirs = trained.history.set_index("step"), without.history.set_index("step")
-    assert list(ours.index) == list(theirs.index)  # each step once
+    assert list(ours.index) == list(theirs.index) == list(range(3, 61, 3))  # each step once
     columns = ["loss_d", "loss_g", "diversity"]
-    pd.testing.assert_frame_equal(ours.loc[:good, columns], theirs.loc[:good, columns], check_exact=True)
-    assert (ours.loc[good + 1 :, columns] != theirs.loc[good + 1 :, columns]).any(axis=1).all()
-    assert ours.loc[good + 3, "event"].startswith(f"back from step {rollbacks[0]['at']}")
+    pd.testing.assert_frame_equal(ours.loc[:30, columns], theirs.loc[:30, columns], check_exact=True)
+    assert (ours.loc[33:, columns] != theirs.loc[33:, columns]).all(axis=None)
+    assert ours.loc[ours["event"] != "", "event"].to_dict() == {33: "back from step 39"}
     assert trained.samples.attrs["steps"] == without.samples.attrs["steps"]
-    assert f"going back from step {rollbacks[0]['at']} to the checkpoint of step {good}" in caplog.text
+    assert "going back from step 39 to the checkpoint of step 30, with other random numbers" in caplog.messages
     # Every setting is as it was.
-    assert trained.gan.settings["train"] | {"diagnostics": None} == without.gan.settings["train"] | {
-        "diagnostics": None
-    }
+    one, two = (dict(found.gan.settings["train"], diagnostics=None) for found in (trained, without))
+    assert one == two
 
 
-def test_a_run_with_rollbacks_that_was_killed_goes_on_bit_for_bit(array, tmp_path):
-    whole = spoilt(array, tmp_path / "whole", "rollback")
-    assert len(whole.gan.settings["rollbacks"]) > 1
+def test_two_rollbacks_to_the_same_checkpoint_go_on_differently(array, tmp_path, dying):
+    dying(times=1)
+    once = watched(array, tmp_path / "a", "rollback")
+    dying(times=2)
+    twice = watched(array, tmp_path / "b", "rollback")
+    assert [r["to"] for r in twice.gan.settings["rollbacks"]] == [30, 30]
+    ours, theirs = (found.history.set_index("step").loc[33:, "loss_d"] for found in (once, twice))
+    assert (ours != theirs).all()
+
+
+@pytest.mark.parametrize("stop", [1, 2])  # at the first row after the first or the second rollback
+def test_a_run_with_rollbacks_that_was_killed_goes_on_bit_for_bit(array, tmp_path, dying, stop):
+    dying(times=2)
+    whole = watched(array, tmp_path / "whole", "rollback")
     seen = []
 
-    def stop(numbers, step):
-        seen.append(step)
-        if "train.rollbacks" not in numbers and seen.count(step) == 2:  # the first row after the first rollback
+    def kill(numbers, step):
+        seen.append("train.loss_d" in numbers and step)
+        if seen.count(33) == stop + 1:
             raise StoppedError
 
+    dying(times=2)
     with pytest.raises(StoppedError):
-        spoilt(array, tmp_path / "killed", "rollback", stop)
-    resumed = run(
-        array,
-        tmp_path / "killed",
-        rows=ALL,
-        **SPOILT,
-        resume=True,
-        diagnostics=WATCHED | {"on_collapse": "rollback"},
-    )
-    check_same(whole, resumed)
+        watched(array, tmp_path / "killed", "rollback", kill)
+    check_same(whole, watched(array, tmp_path / "killed", "rollback", resume=True))
 
 
-def test_after_as_many_rollbacks_the_training_stops(array, folder):
-    with pytest.raises(InputError, match=r"by step \d+, after 1 rollbacks?, G has collapsed"):
-        spoilt(array, folder, "rollback", max_rollbacks=1)
+def test_after_as_many_rollbacks_the_training_stops(array, folder, dying):
+    dying(times=9)
+    with pytest.raises(InputError, match=r"by step 39, after 1 rollback, G has collapsed") as refusal:
+        watched(array, folder, "rollback", diagnosed={"max_rollbacks": 1})
+    assert "on_collapse" not in str(refusal.value)  # which is rollback already
 
 
-def test_a_collapse_before_the_first_good_checkpoint_cannot_be_rolled_back(array, folder):
-    values = {**SPOILT, "learning_rate": 3.0, "checkpoint_every": 50}
-    diagnosed = WATCHED | {"on_collapse": "rollback", "warm_up": 0}
-    with pytest.raises(InputError, match="there is no checkpoint from before"):
-        run(array, folder, rows=ALL, **values, diagnostics=diagnosed)
+def test_a_collapse_before_the_first_good_checkpoint_cannot_be_rolled_back(array, folder, dying):
+    dying(times=1)
+    with pytest.raises(InputError, match="by step 39 G has collapsed.*there is no checkpoint from before"):
+        watched(array, folder, "rollback", checkpoint_every=36)
 
 
 def test_a_training_that_diverges_names_the_checkpoint_from_before(array, folder):

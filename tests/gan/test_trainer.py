@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dcgan_pipeline.gan.sampling import draw_latent
+from dcgan_pipeline.gan.sampling import draw_latent, load_generator
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.weights import Weights
@@ -281,3 +281,32 @@ def test_half_precision_keeps_weights_and_losses_whole(tiny):
     assert {value.dtype for value in half.generator.parameters()} == {torch.float32}
     moments = [value for name, value in half.state().tensors.items() if name.startswith("adam")]
     assert {value.dtype for value in moments} == {torch.float32}
+
+
+def test_the_average_of_g_is_the_exponential_one_of_its_updates(tiny):
+    trainer = Trainer(tiny, settings(ema=0.9), 0, CPU)
+    expected = {name: value.double() for name, value in snapshot(trainer.generator).items()}
+    for step in range(6):  # three of them move G
+        trainer.update(images(step))
+        if step % 2 == 0:
+            now = snapshot(trainer.generator)
+            expected = {name: 0.9 * value + 0.1 * now[name].double() for name, value in expected.items()}
+    for name, value in trainer.average.named_parameters():
+        torch.testing.assert_close(value.double(), expected[name].detach(), atol=1e-6, rtol=0)
+        assert not torch.equal(value, snapshot(trainer.generator)[name])
+
+
+def test_samples_are_drawn_from_the_average_and_training_does_not_depend_on_it(tiny):
+    plain, averaged = (Trainer(tiny, settings(ema=ema), 0, CPU) for ema in (None, 0.99))
+    for step in range(4):
+        assert plain.update(images(step)).keys() == averaged.update(images(step)).keys()
+    assert all(torch.equal(a, snapshot(averaged.generator)[k]) for k, a in snapshot(plain.generator).items())
+    assert not np.array_equal(plain.draw_fixed(), averaged.draw_fixed())
+    for trainer in (plain, averaged):
+        trainer.recompute_statistics(iter([images()]), 2)
+    one, other = (load_generator(trainer.state(), CPU) for trainer in (plain, averaged))
+    assert torch.equal(other.project.weight, averaged.average.project.weight)
+    assert not torch.equal(other.project_norm.running_var, one.project_norm.running_var)
+    again = Trainer(tiny, settings(ema=0.99), 1, CPU)
+    again.restore(averaged.state())
+    assert torch.equal(again.average.project.weight, averaged.average.project.weight)

@@ -39,8 +39,8 @@ class Generator(nn.Module):
                 layer.channels_in,
                 architecture.kernel,
                 layer.stride,
-                padding=architecture.kernel // 2,
-                output_padding=layer.stride - 1,
+                padding=architecture.padding,
+                output_padding=architecture.output_padding(layer.stride),
                 bias=False,
             )
             for layer in layers
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
                 layer.channels_out,
                 architecture.kernel,
                 layer.stride,
-                padding=architecture.kernel // 2,
+                padding=architecture.padding,
                 bias=False,
             )
             for layer in layers
@@ -95,7 +95,8 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                module.weight.normal_(1, SPREAD, generator=generator)
-                module.bias.zero_()
+                if module.affine:  # those of conditional networks have neither gain nor shift
+                    module.weight.normal_(1, SPREAD, generator=generator)
+                    module.bias.zero_()
             elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 module.weight.normal_(0, SPREAD, generator=generator)

@@ -27,7 +27,8 @@ class Architecture(Settings):
 
     D halves the side of its maps once an octave until it is ``base``, and doubles their number from ``width`` on. An
     octave is one convolution a stride of ``strides``: ``[2]`` in the faces, LSUN and SVHN networks, ``[1, 2]`` in
-    the ImageNet network (authors' code).
+    the ImageNet network (authors' code). With ``labels`` and ``hidden`` they are conditional, as the authors' MNIST
+    networks are (:mod:`dcgan_pipeline.gan.conditional`).
     """
 
     image_size: int = Field(ge=8, le=1024)
@@ -36,10 +37,25 @@ class Architecture(Settings):
     """Length of z."""
     width: int = Field(default=128, ge=1)
     """Maps of D's first convolution."""
-    kernel: int = Field(default=5, ge=3)
+    kernel: int = Field(default=5, ge=2)
     strides: tuple[int, ...] = (2,)
     base: int = Field(default=4, ge=1)
     """Side of the smallest maps."""
+    labels: int = Field(default=0, ge=0)
+    """Classes that both networks are told; 0: none, the networks see images alone."""
+    hidden: int = Field(default=0, ge=0)
+    """Units of the fully connected layer that each conditional network has beside its convolutions."""
+
+    @model_validator(mode="after")
+    def _conditional(self) -> Self:
+        if (self.labels > 0) != (self.hidden > 0):
+            raise ValueError(
+                "labels and hidden go together: set both (10 and 1024 in mnist28) for conditional networks, or leave "
+                f"both at 0, got {self.labels} and {self.hidden}"
+            )
+        if self.labels == 1:
+            raise ValueError("labels must be 2 or more classes, or 0 for networks without labels, got 1")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -49,11 +65,23 @@ class Architecture(Settings):
                 f"image_size must be base {self.base} times a power of two "
                 f"({', '.join(str(self.base * 2**k) for k in range(1, 7))}, ...), got {self.image_size}"
             )
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd, got {self.kernel}; the paper's are 5 and 3")
+        if self.kernel % 2 == 0 and self.strides != (2,):
+            raise ValueError(
+                f"an even kernel needs strides [2], got kernel {self.kernel} and strides {list(self.strides)}; the "
+                "paper's kernels are 5 and 3"
+            )
         if math.prod(self.strides) != 2 or min(self.strides) < 1:
             raise ValueError(f"strides must be positive and multiply to 2, an octave, got {list(self.strides)}")
         return self
+
+    @property
+    def padding(self) -> int:
+        """Of every convolution: a stride of 1 keeps the side of the maps, and one of 2 halves it."""
+        return (self.kernel - 1) // 2
+
+    def output_padding(self, stride: int) -> int:
+        """Of G's transposed convolutions, so that they give the sides that D's took."""
+        return stride + 2 * self.padding - self.kernel
 
     def layers(self) -> list[ConvLayer]:
         """List D's convolutions in order; G has the same, mirrored."""
@@ -76,6 +104,8 @@ class ArchitectureOverrides(Settings):
     kernel: int | None = None
     strides: tuple[int, ...] | None = None
     base: int | None = None
+    labels: int | None = None
+    hidden: int | None = None
 
 
 def presets() -> dict[str, dict[str, Any]]:
@@ -131,13 +161,30 @@ class TrainSettings(Settings):
     latent: Literal["uniform", "normal"] = "uniform"
     """z ~ U(-1, 1) (paper 4); normal: N(0, 1)."""
     learning_rate: float = Field(default=2e-4, gt=0)
+    decay_epochs: int | None = Field(default=None, ge=1)
+    """Last epochs of ``epochs``, in which the learning rate falls to 0, by the same amount after each (authors' MNIST
+    code)."""
+    decay_steps: int | None = Field(default=None, ge=1)
+    """Last minibatches of ``steps``, in which it does so after each minibatch (our choice)."""
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     adam_epsilon: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
     """Coupled L2 on every parameter (authors' code)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: convolutions under autocast; weights, optimisers and losses stay float32."""
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of an exponential moving average of G's weights, from which samples are drawn (not in the paper)."""
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    """Of convolutions, under autocast; weights, optimisers and losses stay float32. auto: what the device is quickest
+    with (:func:`dcgan_pipeline.gan.acceleration.resolve_precision`)."""
+    fused_adam: bool = True
+    """Adam in one pass over memory: the same formulas, rounded elsewhere."""
+    compile: Literal["none", "default", "reduce-overhead", "auto"] = "none"
+    """Modes of ``torch.compile``; reduce-overhead replays CUDA graphs. auto: that on a GPU, and none on a CPU."""
+    data: Literal["auto", "device", "stream"] = "auto"
+    """device: all images on the device, as uint8; stream: read from their shards ahead of the step; auto: device on a
+    GPU where they fit."""
+    device_memory: float = Field(default=0.5, gt=0, le=1)
+    """Share of the device's free memory that the images may take."""
     log_every: int = Field(default=25, ge=1)
     sample_every: int = Field(default=100, ge=1)
     sample_count: int = Field(default=64, ge=2)
@@ -154,8 +201,33 @@ class TrainSettings(Settings):
             raise ValueError(f"set one of epochs and steps, and the other to null, got {self.epochs} and {self.steps}")
         return self
 
+    @model_validator(mode="after")
+    def _decay_within_the_length(self) -> Self:
+        for unit in ("epochs", "steps"):
+            decay, length = getattr(self, f"decay_{unit}"), getattr(self, unit)
+            if decay is not None and (length is None or decay > length):
+                raise ValueError(
+                    f"decay_{unit} is the last part of {unit}, so that {unit} must be set and be at least as many, got "
+                    f"decay_{unit} {decay} and {unit} {length}; raise {unit}, or set decay_{unit} to null"
+                )
+        return self
+
     def total_steps(self, images: int) -> int:
         """Minibatches of the whole training; an epoch is the whole batches in the training set."""
         if self.steps is not None:
             return self.steps
         return max(1, round((self.epochs or 0) * (images // self.batch_size)))
+
+    def learning_rate_at(self, step: int, images: int) -> float:
+        """Give the learning rate of the minibatch after ``step`` others, for a training set of ``images``.
+
+        With a decay of n epochs (or minibatches), the first of them has the full rate and each has 1 / n of it less
+        than the one before, so that the last has 1 / n of it and the next would have none (authors' MNIST code). It
+        depends on the step alone, and so is the same in a run that was stopped and goes on.
+        """
+        decay = self.decay_epochs or self.decay_steps
+        if decay is None:
+            return self.learning_rate
+        unit = images // self.batch_size if self.decay_epochs else 1
+        left = -(-self.total_steps(images) // unit) - step // unit  # epochs or minibatches, the one of this step too
+        return self.learning_rate * min(1.0, left / decay)

@@ -17,13 +17,13 @@ BATCH = 128  # images a batch of statistics (authors' code)
 
 
 @torch.no_grad()
-def recompute(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def recompute(network: nn.Module, batches: Iterable[Tensor | tuple[Tensor, ...]]) -> None:
     """Set the statistics of every batch norm of a network, and leave the network in evaluation mode.
 
     Parameters
     ----------
     batches
-        Inputs of the network, at least one batch of two or more.
+        Inputs of the network, at least one batch of two or more; a tuple where it has several (images and labels).
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     sums: dict[nn.Module, list[Tensor]] = {}
@@ -39,7 +39,7 @@ def recompute(network: nn.Module, batches: Iterable[Tensor]) -> None:
     count = 0
     try:
         for batch in batches:
-            network(batch)
+            network(*batch) if isinstance(batch, tuple) else network(batch)
             count += 1
     finally:
         for handle in handles:

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from dcgan_pipeline.arrays import ID, ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import diagnostics
-from dcgan_pipeline.gan.data import row_batches, statistics_batches, to_pixels, to_range
+from dcgan_pipeline.gan.conditional import labels_in_turn, training_labels
+from dcgan_pipeline.gan.data import TrainingImages, statistics_batches, to_pixels
 from dcgan_pipeline.gan.diagnostics import Problem, Watch
 from dcgan_pipeline.gan.frames import FrameFolder
 from dcgan_pipeline.gan.quality.judge import Judge, make_judge
@@ -101,6 +102,7 @@ def train_gan(
     device: torch.device,
     checkpoints: Path,
     log: Log,
+    labels: NDArray[np.int64] | None = None,
     show: Show | None = None,
 ) -> TrainedGan:
     """Train on some rows of the images.
@@ -118,15 +120,17 @@ def train_gan(
         training goes on from the newest; without, the first checkpoint takes its place.
     log
         Called with numbers and the step, while training runs.
+    labels
+        A class number for every image, -1 without, int64 of shape (N,): for conditional networks.
     show
         Called with samples from the fixed z, uint8 (sample_count, C, S, S), and the step, whenever they are drawn.
 
     Raises
     ------
     InputError
-        Where there are too few images for a batch, settings changed before a resume, a metric of quality lacks what
-        it needs, the losses are no longer finite, or the training has collapsed and ``settings.diagnostics`` says
-        to stop.
+        Where there are too few images for a batch, conditional networks lack labels, settings changed before a
+        resume, a metric of quality lacks what it needs, the losses are no longer finite, or the training has
+        collapsed and ``settings.diagnostics`` says to stop.
     """
     rows, reference = _hold_out(rows, settings.quality)
     if len(rows) < settings.batch_size:
@@ -135,14 +139,16 @@ def train_gan(
             f"{len(rows)} images; lower it, or add images"
         )
     architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
+    labels = training_labels(labels, rows, architecture)
     trainer = Trainer(architecture, settings, seed, device)
     training_set = hashlib.sha256(rows.tobytes()).hexdigest()
     identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
     own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
     judge = make_judge(settings.quality, architecture, images[reference], device) if settings.quality.every else None
-    run = _Run(trainer, images, rows, own, identity, judge, log, show)
+    run = _Run(trainer, images, rows, labels, own, identity, judge, log, show)
     run.to_the_end()
-    trainer.recompute_statistics(statistics_batches(images, rows, seed, device), LATENT_BATCHES)
+    of_rows = None if labels is None else labels[rows]
+    trainer.recompute_statistics(statistics_batches(images, rows, seed, device, labels), LATENT_BATCHES, of_rows)
     record = run.record
     samples = ArrayChunks(run.frames.stream(record.steps), {"steps": record.steps})
     return TrainedGan(trainer.state(**identity, rollbacks=record.rollbacks), _table(record.history), samples)
@@ -169,13 +175,14 @@ class _Run:
         trainer: Trainer,
         images: ShardedArray,
         rows: NDArray[np.int64],
+        labels: NDArray[np.int64] | None,
         checkpoints: Path,
         identity: dict[str, Any],
         judge: Judge | None,
         log: Log,
         show: Show | None,
     ) -> None:
-        self.trainer, self._images, self._rows = trainer, images, rows
+        self.trainer, self._rows = trainer, rows
         self._checkpoints, self._identity = checkpoints, identity
         self._judge, self._log, self._show = judge, log, show
         self._settings, self._total = trainer.settings, trainer.settings.total_steps(len(rows))
@@ -183,6 +190,9 @@ class _Run:
         self._data = diagnostics.look(images[numpy_stream(0, "diagnostics images").choice(rows, some, replace=False)])
         self.record, self.frames = self._resume() if trainer.settings.resume else self._start()
         self._watch = self._replay()
+        self._pile = TrainingImages(
+            images, rows, labels, trainer.device, self._settings.data, self._settings.device_memory
+        )
         self._clock = (time.monotonic(), trainer.step)
 
     def to_the_end(self) -> None:
@@ -200,7 +210,8 @@ class _Run:
         for batch in islice(self._batches(), max(0, self._total - trainer.step)):
             if not record.steps:  # what an untrained G draws
                 self._draw()
-            found = trainer.update(to_range(self._images[batch], trainer.device))
+            trainer.set_learning_rate(settings.learning_rate_at(trainer.step, len(self._rows)))
+            found = trainer.update(*batch)
             last, step = trainer.step == self._total, trainer.step
             if self._is_row(step) or self._is_row(step + 1):  # where minibatches update one network, both have a norm
                 found |= self._gradients(found)
@@ -217,10 +228,10 @@ class _Run:
             advance(1, note)
         return None
 
-    def _batches(self) -> Iterator[NDArray[np.int64]]:
+    def _batches(self) -> Iterator[tuple[Tensor, ...]]:
         seed, times = self.trainer.seed, len(self.record.rollbacks)
         order = derived_seed(seed, "order after a rollback", times) if times else seed
-        return row_batches(self._rows, self._settings.batch_size, order, self.trainer.step)
+        return self._pile.batches(self._settings.batch_size, order, self.trainer.step)
 
     def _is_row(self, step: int) -> bool:
         return step % self._settings.log_every == 0 or step == self._total
@@ -233,8 +244,8 @@ class _Run:
     def _report(self) -> tuple[str, Problem | None]:
         """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
         step, record = self.trainer.step, self.record
-        row = self._finite(_mean(record.since, step))
-        row |= diagnostics.compare(self._fixed(), self._data)
+        row = _without_overflow(self._finite(_mean(record.since, step)))
+        row |= diagnostics.compare(self._pixels(self.trainer.generator, self.trainer.fixed_z, None), self._data)
         if self._judge and self._is_due(self._settings.quality.every):
             row |= self._judge(self._samples(self._settings.quality.samples))
         problems = self._watch.see(row)
@@ -260,23 +271,29 @@ class _Run:
         seconds = max(self._clock[0] - then, 1e-9)
         return {"train.images_per_second": (self.trainer.step - before) * self._settings.batch_size / seconds}
 
-    @torch.no_grad()
     def _samples(self, count: int) -> NDArray[np.uint8]:
         """Draw from z that stay the same through training, in whole batches as it does: uint8 (count, C, S, S)."""
         trainer = self.trainer
         whole = -(-count // BATCH) * BATCH
         noise = torch_stream(trainer.seed, "quality z")
         z = draw_latent(whole, trainer.architecture.latent_dim, self._settings.latent, noise)
-        with _uncounted(trainer.generator):
-            drawn = [to_pixels(trainer.generator(part.to(trainer.device))) for part in z.split(BATCH)]
-        return np.concatenate(drawn)[:count]
+        return self._pixels(trainer.average or trainer.generator, z, BATCH)[:count]
 
-    def _fixed(self) -> NDArray[np.uint8]:
-        with _uncounted(self.trainer.generator):
-            return self.trainer.draw_fixed()
+    @torch.no_grad()
+    def _pixels(self, network: nn.Module, z: Tensor, batch: int | None) -> NDArray[np.uint8]:
+        """Draw from z (n, latent_dim), normalised batch by batch, or all as one; conditional classes are in turn."""
+        inputs = [z]
+        if classes := self.trainer.architecture.labels:
+            inputs.append(labels_in_turn(len(z), classes))
+        device = self.trainer.device
+        parts = zip(*(whole.split(batch or len(z)) for whole in inputs), strict=True)
+        with _uncounted(network):
+            return np.concatenate([to_pixels(network(*(x.to(device) for x in part))) for part in parts])
 
     def _draw(self) -> None:
-        step, images = self.trainer.step, self._fixed()
+        step = self.trainer.step
+        with _uncounted(self.trainer.average or self.trainer.generator):
+            images = self.trainer.draw_fixed()
         self.frames.write(step, images)
         self.record.steps.append(step)
         if self._show:
@@ -286,7 +303,7 @@ class _Run:
 
     def _finite(self, row: dict[str, Any]) -> dict[str, Any]:
         """Stop a training that has diverged."""
-        if not all(math.isfinite(value) for value in row.values()):
+        if not all(math.isfinite(value) for name, value in row.items() if not name.startswith("grad_norm")):
             found = ", ".join(f"{name} {value}" for name, value in row.items() if name in _LOSSES)
             self._stop(f"losses must be finite, and by step {row['step']} they are not ({found})")
         return row
@@ -320,7 +337,8 @@ class _Run:
         """
         at, good, times = self.trainer.step, self.record.good, len(self.record.rollbacks)
         if good is None or times >= self._settings.diagnostics.max_rollbacks:
-            self._stop(f"training must not collapse, and by step {at}, after {times} rollbacks, {problem.text}")
+            after = f", after {times} rollback{'s' if times > 1 else ''}," if times else ""
+            self._stop(f"training must not collapse, and by step {at}{after} {problem.text}")
         rollbacks = [*self.record.rollbacks, {"at": at, "to": good, "because": problem.text}]
         logger.warning("going back from step %d to the checkpoint of step %d, with other random numbers", at, good)
         self._forget_after_good()
@@ -402,6 +420,11 @@ class _Run:
         return record, frames
 
 
+def _without_overflow(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out gradients that overflowed: float16 skips such a step, in float32 the next losses are not finite."""
+    return {name: value for name, value in row.items() if math.isfinite(value)}
+
+
 @contextmanager
 def _uncounted(network: nn.Module) -> Iterator[None]:
     """Let a network in training mode draw without batch norm counting it: checkpoints do not depend on reporting."""
@@ -418,19 +441,21 @@ def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, Any]:
 
 
 def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> None:
-    """Only the length of the training, and how and how often it reports, may change on resuming."""
+    """Only the length of the training, where no decay depends on it, and what and how often it reports, may change."""
     free = {
         "resume",
-        "steps",
-        "epochs",
         "log_every",
         "sample_every",
         "checkpoint_every",
         "preset",
         "architecture",
+        "data",
+        "device_memory",
         "diagnostics",
         "quality",
     }
+    if not (now["train"]["decay_epochs"] or now["train"]["decay_steps"]):
+        free |= {"steps", "epochs"}
     changed = [
         f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"
         for name in [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dcgan_pipeline.gan import statistics
-from dcgan_pipeline.gan.data import to_pixels
+from dcgan_pipeline.gan.acceleration import compiled, resolve_precision
+from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn
+from dcgan_pipeline.gan.data import labels_of, to_device, to_pixels
 from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
-from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
-from dcgan_pipeline.gan.sampling import draw_latent
+from dcgan_pipeline.gan.networks import initialise
+from dcgan_pipeline.gan.sampling import AVERAGE, draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.progress import track
-from dcgan_pipeline.randomness import torch_stream
+from dcgan_pipeline.randomness import numpy_stream, torch_stream
 from dcgan_pipeline.weights import Weights
 
 
@@ -29,6 +32,8 @@ class Trainer:
         Minibatches seen.
     generator, discriminator
         The networks, in training mode.
+    average
+        G with the exponential moving average of its weights, or none (``ema``).
     fixed_z
         (sample_count, latent_dim): what the samples through training are drawn from.
     """
@@ -37,14 +42,23 @@ class Trainer:
         self.architecture, self.settings, self.seed, self.device = architecture, settings, seed, device
         self.step = 0
         weights = torch_stream(seed, "initial weights")
-        self.generator, self.discriminator = Generator(architecture), Discriminator(architecture)
+        self.generator, self.discriminator = build_generator(architecture), build_discriminator(architecture)
         for network in (self.generator, self.discriminator):
             initialise(network, weights)
             network.to(device).to(memory_format=torch.channels_last).train()
+        self.average = copy.deepcopy(self.generator).requires_grad_(False) if settings.ema else None
         self._optimizers = {
             "generator": self._adam(self.generator),
             "discriminator": self._adam(self.discriminator),
         }
+        self._dtype = resolve_precision(settings.precision, device)
+        # Gradients in float16 would vanish: the loss is scaled up, and the gradients down again in float32.
+        self._scalers = {
+            name: torch.amp.GradScaler(device.type, init_scale=1024.0, enabled=self._dtype == torch.float16)
+            for name in self._optimizers
+        }
+        self._generate = compiled(self.generator, settings.compile, device)
+        self._judge = compiled(self.discriminator, settings.compile, device)
         self._noise = torch_stream(seed, "training z")
         fixed = torch_stream(seed, "fixed z")
         self.fixed_z = draw_latent(settings.sample_count, architecture.latent_dim, settings.latent, fixed)
@@ -62,10 +76,23 @@ class Trainer:
             betas=(s.beta1, s.beta2),
             eps=s.adam_epsilon,
             weight_decay=s.weight_decay,  # coupled: added to the gradient
+            fused=s.fused_adam,
         )
 
-    def update(self, real: Tensor) -> dict[str, Tensor]:
+    def set_learning_rate(self, rate: float) -> None:
+        """Let the next updates of both networks have this rate."""
+        for optimizer in self._optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def update(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
         """Learn from one minibatch of images in [-1, 1], of shape (batch, C, S, S).
+
+        Parameters
+        ----------
+        *labels
+            For conditional networks: the images' class numbers, int64 (batch,). Generated images get the same ones
+            (authors' code).
 
         Returns
         -------
@@ -75,20 +102,21 @@ class Trainer:
             schedule updates.
         """
         if self.settings.schedule == "both":
-            found = self._update_discriminator(real) | self._update_generator(len(real))
+            found = self._update_discriminator(real, *labels) | self._update_generator(len(real), *labels)
         elif self.step % 2 == 0:  # G first (authors' code)
-            found = self._update_generator(len(real))
+            found = self._update_generator(len(real), *labels)
         else:
-            found = self._update_discriminator(real)
+            found = self._update_discriminator(real, *labels)
         self.step += 1
         return found
 
-    def _update_discriminator(self, real: Tensor) -> dict[str, Tensor]:
+    def _update_discriminator(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self._autocast():
-            fake = self.generator(self._draw_z(len(real)))
+            fake = self._generate(self._draw_z(len(real)), *labels)
         with self._autocast():
             # Real and generated images are normalised apart (authors' code), so D sees them one after the other.
-            on_real, on_fake = self.discriminator(real).float(), self.discriminator(fake).float()
+            on_real = self._judge(real, *labels).float()
+            on_fake = self._judge(fake, *labels).float()
         loss = discriminator_loss(on_real, on_fake)
         self._descend("discriminator", loss)
         probabilities = {
@@ -99,47 +127,73 @@ class Trainer:
         }
         return {"loss_d": loss.detach(), **probabilities}
 
-    def _update_generator(self, batch: int) -> dict[str, Tensor]:
+    def _update_generator(self, batch: int, *labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
         with self._autocast():
-            on_fake = self.discriminator(self.generator(self._draw_z(batch))).float()
+            on_fake = self._judge(self._generate(self._draw_z(batch), *labels), *labels).float()
         loss = generator_loss(on_fake)
         self._descend("generator", loss)
         self.discriminator.requires_grad_(True)
+        self._follow()
         return {"loss_g": loss.detach()}
 
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average of G's weights towards them."""
+        if self.average is not None:
+            for there, here in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                there.lerp_(here, 1 - (self.settings.ema or 0))
+
     def _descend(self, name: str, loss: Tensor) -> None:
-        optimizer = self._optimizers[name]
+        optimizer, scaler = self._optimizers[name], self._scalers[name]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        scaler.step(optimizer)
+        scaler.update()
 
     def _draw_z(self, count: int) -> Tensor:
         # On the CPU, so that the same seed gives the same z on every device.
         z = draw_latent(count, self.architecture.latent_dim, self.settings.latent, self._noise)
-        return z.to(self.device)
+        return to_device(z, self.device)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        mixed = self._dtype != torch.float32
+        return torch.autocast(self.device.type, self._dtype if mixed else None, enabled=mixed)
 
     @torch.no_grad()
     def draw_fixed(self) -> NDArray[np.uint8]:
-        """Draw from the fixed z, normalised by its own batch as in training: uint8 (sample_count, C, S, S)."""
-        return to_pixels(self.generator(self.fixed_z.to(self.device)))
+        """Draw from the fixed z, normalised by its own batch as in training: uint8 (sample_count, C, S, S).
 
-    def recompute_statistics(self, real: Any, latent_batches: int) -> None:
-        """Make both networks ready for use: D's statistics over real images, G's over fresh z."""
+        Conditional networks draw the classes in turn.
+        """
+        inputs = [self.fixed_z.to(self.device)]
+        if classes := self.architecture.labels:
+            inputs.append(labels_in_turn(len(self.fixed_z), classes).to(self.device))
+        return to_pixels((self.average or self.generator)(*inputs))
+
+    def recompute_statistics(self, real: Any, latent_batches: int, labels: NDArray[np.int64] | None = None) -> None:
+        """Make both networks ready for use: D's statistics over real images, G's over fresh z.
+
+        Conditional networks need ``labels``, those of the training images, int64: each z gets one of them at random,
+        so that classes are as frequent as in training.
+        """
         statistics.recompute(self.discriminator, real)
         noise = torch_stream(self.seed, "statistics z")
         shape = (statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
-        drawn = (draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches))
-        z = track(drawn, "batch-norm statistics of G", latent_batches)
-        statistics.recompute(self.generator, z)
+        drawn: list[Any] = [draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches)]
+        if labels is not None:
+            numbers = numpy_stream(self.seed, "statistics labels")
+            drawn = [(z, *labels_of(labels, numbers.integers(0, len(labels), len(z)), self.device)) for z in drawn]
+        for network in filter(None, (self.generator, self.average)):
+            statistics.recompute(network, track(drawn, "batch-norm statistics of G", latent_batches))
 
     def state(self, **extra: Any) -> Weights:
         """Return everything as named tensors and settings; ``extra`` joins the settings."""
         tensors = {f"generator.{k}": v for k, v in self.generator.state_dict().items()}
         tensors |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"{AVERAGE}{k}": v for k, v in self.average.state_dict().items()}
         for name, optimizer in self._optimizers.items():
             for k, moments in optimizer.state_dict()["state"].items():
                 tensors |= {f"adam.{name}.{k}.{key}": value for key, value in moments.items()}
@@ -150,6 +204,7 @@ class Trainer:
             "seed": self.seed,
             "architecture": self.architecture.model_dump(mode="json"),
             "train": self.settings.model_dump(mode="json"),
+            "scalers": {name: scaler.state_dict() for name, scaler in self._scalers.items()},
         }
         return Weights({name: tensor.clone() for name, tensor in tensors.items()}, settings | extra)
 
@@ -158,8 +213,11 @@ class Trainer:
         self.step = weights.settings["step"]
         self.generator.load_state_dict(weights.part("generator."))
         self.discriminator.load_state_dict(weights.part("discriminator."))
+        if self.average is not None:
+            self.average.load_state_dict(weights.part(AVERAGE))
         for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
             self._restore_adam(name, network, weights.part(f"adam.{name}."))
+            self._scalers[name].load_state_dict(weights.settings["scalers"][name])
         self.fixed_z = weights.tensors["fixed_z"]
         self._noise.set_state(weights.tensors["noise_state"])
 

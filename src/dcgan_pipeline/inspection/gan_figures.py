@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from dcgan_pipeline.gan.conditional import labels_in_turn
 from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
 from dcgan_pipeline.inspection.canvas import MUTED, SERIES, counted, leave_room, new_figure, show, tile
 from dcgan_pipeline.randomness import torch_stream
@@ -95,12 +96,13 @@ def _said(events: pd.DataFrame, most: int = 4) -> str:
     return f"{', '.join(names[:most])}{more}."
 
 
-def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int) -> Figure:
-    """Draw generated images beside real ones, uint8 (n, C, S, S) each."""
+def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int, classes: int = 0) -> Figure:
+    """Draw generated images beside real ones, uint8 (n, C, S, S) each; ``classes``: of a conditional G, in turn."""
     side = int(len(samples) ** 0.5)
     caption = (
-        "Left: drawn from fresh z, none picked out. Right: training images at random. Look for images that appear "
-        "twice on the left (collapse), and for textures that the right does not have."
+        f"Left: drawn from fresh z{f' for the {classes} classes in turn' if classes else ''}, none picked out. Right: "
+        "training images at random. Look for images that appear twice on the left (collapse), and for textures that "
+        "the right does not have."
     )
     figure = new_figure(f"Samples after {counted(step, 'step')}", caption, 10, 4.95)
     leave_room(figure, left=0.2, bottom=0, top=0.15, right=0.2)
@@ -116,12 +118,15 @@ def latent_walk(gan: Weights, points: int, steps: int, seed: int, device: torch.
     Returns
     -------
     uint8 of shape (points - 1, steps, C, S, S)
-        Row i goes from point i to point i + 1, both included.
+        Row i goes from point i to point i + 1, both included. A conditional G keeps one label along a row, and the
+        rows have the classes in turn.
     """
     generator = torch_stream(seed, "walk")
     latent = draw_latent(points, gan.settings["architecture"]["latent_dim"], gan.settings["train"]["latent"], generator)
     z = interpolate(latent, steps)  # (points - 1, steps, latent_dim)
-    images = generate(load_generator(gan, device), z.flatten(0, 1))
+    classes = gan.settings["architecture"].get("labels", 0)
+    labels = labels_in_turn(points - 1, classes).repeat_interleave(steps) if classes else None
+    images = generate(load_generator(gan, device), z.flatten(0, 1), labels=labels)
     return images.reshape(points - 1, steps, *images.shape[1:])
 
 
@@ -131,11 +136,12 @@ def interpolate(points: Tensor, steps: int) -> Tensor:
     return points[:-1, None] * (1 - share) + points[1:, None] * share
 
 
-def walk_figure(images: NDArray[np.uint8]) -> Figure:
-    """Draw the walk, a row a line between two points."""
+def walk_figure(images: NDArray[np.uint8], classes: int = 0) -> Figure:
+    """Draw the walk, a row a line between two points; ``classes``: of a conditional G."""
     rows, steps = images.shape[:2]
     caption = (
-        f"Each row goes in a straight line from one random z to the next, {rows + 1} points in all (paper, figure 4). "
+        f"Each row goes in a straight line from one random z to the next, {rows + 1} points in all (paper, figure 4)"
+        f"{', with one label a row' if classes else ''}. "
         "Smooth changes with a plausible image everywhere are a sign of structure learned; sharp jumps, of memory."
     )
     width = 7.0

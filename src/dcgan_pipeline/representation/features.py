@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan.conditional import refuse_conditional
 from dcgan_pipeline.gan.data import statistics_batches, to_range
 from dcgan_pipeline.gan.networks import Discriminator, initialise
 from dcgan_pipeline.gan.sampling import load_discriminator
@@ -47,10 +48,12 @@ def discriminator_features(
     Raises
     ------
     InputError
-        Where the images are of another shape than D takes.
+        Where the images are of another shape than D takes, or D is a conditional one: it would need the labels.
     """
-    network = load_discriminator(gan, device)
     shape = gan.settings["architecture"]
+    refuse_conditional(shape, "features need")
+    network = load_discriminator(gan, device)
+    assert isinstance(network, Discriminator)  # for mypy: all others are refused above
     if images.shape[1:] != (shape["channels"], shape["image_size"], shape["image_size"]):
         raise InputError(
             f"labelled images must be {shape['channels']} x {shape['image_size']} x {shape['image_size']}, as the "
@@ -81,7 +84,13 @@ def untrained_discriminator(
     ----------
     images, rows
         The training set, for the batch-norm statistics.
+
+    Raises
+    ------
+    InputError
+        Where the networks are conditional.
     """
+    refuse_conditional(gan.settings["architecture"], "features need")
     network = Discriminator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
     initialise(network, torch_stream(seed, "untrained discriminator"))
     network.to(device).to(memory_format=torch.channels_last)

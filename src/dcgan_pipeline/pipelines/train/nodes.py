@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 def train_dcgan(
     images: ShardedArray,
+    records: pd.DataFrame,
     duplicates: pd.DataFrame,
     checkpoints: Path,
     train: dict[str, Any],
     seed: int,
     device: str,
 ) -> tuple[Weights, pd.DataFrame, ArrayChunks, dict[str, float]]:
-    """Train both networks on the images that ``dedup`` kept; see :mod:`dcgan_pipeline.gan.train`."""
+    """Train both networks on the images that ``dedup`` kept; see :mod:`dcgan_pipeline.gan.train`.
+
+    The labels in ``records`` are for conditional networks alone.
+    """
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.settings import TrainSettings
@@ -30,12 +34,13 @@ def train_dcgan(
     from dcgan_pipeline.hashing.groups import kept_rows
     from dcgan_pipeline.tracking import LiveLog
 
-    check_same_images(images=images, duplicates=duplicates)
+    check_same_images(images=images, records=records, duplicates=duplicates)
     rows = kept_rows(duplicates)
     settings = TrainSettings.parse(train, "train")
+    labels = records["label"].to_numpy()
     with LiveLog() as live:
         on = resolve_device(device)
-        trained = train_gan(images, rows, settings, seed, on, checkpoints, live.metrics, live.samples)
+        trained = train_gan(images, rows, settings, seed, on, checkpoints, live.metrics, labels, live.samples)
     numbers = trained.history.drop(columns=["step", "event"])
     last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}

@@ -6,12 +6,12 @@ from dcgan_pipeline.pipelines.train.nodes import draw_diagnostics, draw_losses, 
 
 
 def create_pipeline() -> Pipeline:
-    """images, duplicates -> gan, training_history, training_samples, loss_curves, diagnostic_curves."""
+    """images, records, duplicates -> gan, training_history, training_samples, train_metrics and two figures."""
     return Pipeline(
         [
             Node(
                 train_dcgan,
-                ["images", "duplicates", "checkpoints", "params:train", "params:seed", "params:device"],
+                ["images", "records", "duplicates", "checkpoints", "params:train", "params:seed", "params:device"],
                 ["gan", "training_history", "training_samples", "train_metrics"],
                 name="train_dcgan",
             ),

@@ -34,7 +34,8 @@ def draw_samples(
     count = VisualizeSettings.parse(visualize, "visualize").grid_side ** 2
     rows = kept_rows(duplicates)
     real = images[numpy_stream(seed, "real images").choice(rows, min(count, len(rows)), replace=False)]
-    return sample_grid(sample(gan, count, seed, resolve_device(device)), real, gan.settings["step"])
+    drawn = sample(gan, count, seed, resolve_device(device))
+    return sample_grid(drawn, real, gan.settings["step"], gan.settings["architecture"].get("labels", 0))
 
 
 def animate_training(training_samples: ShardedArray, visualize: dict[str, Any]) -> Animation:
@@ -53,4 +54,5 @@ def walk_latent_space(gan: Weights, visualize: dict[str, Any], seed: int, device
     from dcgan_pipeline.inspection.settings import VisualizeSettings
 
     settings = VisualizeSettings.parse(visualize, "visualize")
-    return walk_figure(latent_walk(gan, settings.walk_points, settings.walk_steps, seed, resolve_device(device)))
+    walk = latent_walk(gan, settings.walk_points, settings.walk_steps, seed, resolve_device(device))
+    return walk_figure(walk, gan.settings["architecture"].get("labels", 0))

@@ -1,0 +1,107 @@
+"""What makes a step faster must not change what it computes, but for rounding."""
+
+import shutil
+
+import pytest
+import torch
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.acceleration import compiled, resolve_precision
+from dcgan_pipeline.gan.settings import Architecture, TrainSettings
+from dcgan_pipeline.gan.trainer import Trainer
+
+CPU = torch.device("cpu")
+SMALL = Architecture(image_size=16, channels=3, latent_dim=8, width=8)
+STEPS = 3
+
+
+def trained(**values):
+    """Networks after a few steps, and the losses of these."""
+    settings = TrainSettings(**{"steps": 10, "batch_size": 16, "sample_count": 4, "schedule": "both"} | values)
+    trainer = Trainer(SMALL, settings, 0, CPU)
+    real = torch.rand(STEPS, 16, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return trainer, [{name: float(value) for name, value in trainer.update(batch).items()} for batch in real]
+
+
+def moved(trainer):
+    """How far the weights are from where they began, all in one vector."""
+    start = Trainer(SMALL, trainer.settings, 0, CPU)
+    pairs = zip(
+        (*trainer.generator.parameters(), *trainer.discriminator.parameters()),
+        (*start.generator.parameters(), *start.discriminator.parameters()),
+        strict=True,
+    )
+    return torch.cat([(now.detach() - then.detach()).flatten() for now, then in pairs])
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return trained(fused_adam=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "loss", "alike"),
+    [
+        ({"fused_adam": True}, 1e-5, 0.9999),
+        ({"precision": "bfloat16"}, 2e-2, 0.95),  # 8 bits of mantissa
+        ({"precision": "float16"}, 5e-3, 0.99),  # 11 bits
+    ],
+)
+def test_results_stay_within_the_rounding_of_each_setting(plain, change, loss, alike):
+    (exact, expected), (trainer, found) = plain, trained(**{"fused_adam": False} | change)
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, rel=loss)
+    assert torch.cosine_similarity(moved(trainer), moved(exact), dim=0) > alike
+    assert all(value.dtype == torch.float32 for value in trainer.state().part("generator.").values() if value.ndim)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="compiling on the CPU needs a C++ compiler")
+def test_a_compiled_network_computes_the_same():
+    trainer = Trainer(SMALL.model_copy(update={"image_size": 8}), TrainSettings(steps=1, compile="default"), 0, CPU)
+    network, x = trainer.discriminator, torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = []
+    for judge in (network, trainer._judge):
+        network.zero_grad()
+        logits = judge(x)
+        logits.sum().backward()
+        found.append([logits.detach(), *(value.grad.clone() for value in network.parameters())])
+    assert trainer._judge is not network
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    plain = Trainer(trainer.architecture, TrainSettings(steps=1), 0, CPU)
+    assert trainer.state().tensors.keys() == plain.state().tensors.keys()  # no traces of the compiler in the names
+
+
+def test_compiling_without_a_compiler_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"train.compile: default needs a C\+\+ compiler on the CPU"):
+        compiled(torch.nn.Linear(1, 1), "default", CPU)
+
+
+def test_auto_is_what_the_cpu_is_quick_with():
+    assert resolve_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+    assert (resolve_precision("auto", CPU) == torch.bfloat16) == bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    network = torch.nn.Linear(1, 1)
+    assert compiled(network, "auto", CPU) is compiled(network, "none", CPU) is network
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_lower_precision_goes_on_where_it_was_stopped(precision):
+    whole, _ = trained(precision=precision)
+    settings, real = whole.settings, torch.rand(16, 3, 16, 16) * 2 - 1
+    again = Trainer(SMALL, settings, 5, CPU)
+    again.restore(whole.state())
+    for trainer in (whole, again):
+        trainer.update(real)
+    ours, theirs = whole.state(), again.state()
+    assert all(torch.equal(value, theirs.tensors[name]) for name, value in ours.tensors.items())
+    assert ours.settings["scalers"] == theirs.settings["scalers"]
+
+
+def test_float16_leaves_out_a_step_whose_gradients_overflow():
+    trainer, _ = trained(precision="float16")
+    before = moved(trainer)
+    scale = trainer.state().settings["scalers"]["discriminator"]["scale"]
+    trainer._update_discriminator(torch.full((16, 3, 16, 16), torch.inf))
+    assert torch.equal(moved(trainer), before)
+    assert trainer.state().settings["scalers"]["discriminator"]["scale"] == scale / 2
