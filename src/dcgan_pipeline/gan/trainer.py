@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dcgan_pipeline.gan import statistics
 from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn
 from dcgan_pipeline.gan.data import labels_of, to_pixels
-from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
+from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss, whole
 from dcgan_pipeline.gan.networks import initialise
 from dcgan_pipeline.gan.sampling import draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
@@ -95,8 +95,8 @@ class Trainer:
             fake = self.generator(self._draw_z(len(real)), *labels)
         with self._autocast():
             # Real and generated images are normalised apart (authors' code), so D sees them one after the other.
-            on_real = self.discriminator(real, *labels).float()
-            on_fake = self.discriminator(fake, *labels).float()
+            on_real = whole(self.discriminator(real, *labels))
+            on_fake = whole(self.discriminator(fake, *labels))
         loss = discriminator_loss(on_real, on_fake)
         self._descend("discriminator", loss)
         probabilities = {
@@ -108,7 +108,7 @@ class Trainer:
     def _update_generator(self, batch: int, *labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
         with self._autocast():
-            on_fake = self.discriminator(self.generator(self._draw_z(batch), *labels), *labels).float()
+            on_fake = whole(self.discriminator(self.generator(self._draw_z(batch), *labels), *labels))
         loss = generator_loss(on_fake)
         self._descend("generator", loss)
         self.discriminator.requires_grad_(True)
