@@ -48,7 +48,7 @@ def test_every_environment_is_complete_and_its_networks_fit_its_images(environme
 def test_the_labelled_sets_come_from_the_place_of_the_images(environment):
     catalog = load(environment, source="here", test_source="there")["catalog"]
     assert catalog["raw_images"]["filepath"] == catalog["labelled_train"]["filepath"] == "here"
-    assert catalog["labelled_test"]["filepath"] == ("there" if environment == "cifar10" else "here")
+    assert catalog["labelled_test"]["filepath"] == ("there" if environment in ("cifar10", "mnist") else "here")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

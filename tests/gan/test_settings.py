@@ -1,3 +1,4 @@
+import itertools
 import re
 
 import pytest
@@ -68,7 +69,7 @@ FLAT = {"faces64": 1024 * 16, "lsun64": 1024 * 16, "imagenet32": 8192, "svhn32":
 
 
 def test_the_presets_are_those_of_the_recipe():
-    assert set(presets()) == set(LAYERS)
+    assert set(presets()) == {*LAYERS, "mnist28"}  # test_conditional.py has that one
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -125,7 +126,7 @@ def test_networks_that_do_not_fit_the_images_are_refused(shape):
 
 
 def test_an_unknown_preset_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(InputError, match=r"one of faces64, .*svhn32, or null, got 'faces'"):
+    with pytest.raises(InputError, match=r"one of faces64, .*mnist28, or null, got 'faces'"):
         resolve_architecture("faces", ArchitectureOverrides(), (10, 3, 64, 64))
 
 
@@ -141,6 +142,10 @@ def test_an_unknown_preset_is_refused_and_the_known_ones_are_named():
         ({"strides": []}, r"strides must .*multiply to 2.*got \[\]"),
         ({"strides": [-1, -2]}, r"strides must .*got \[-1, -2\]"),
         ({"channels": 4}, "channels"),
+        ({"labels": 10}, "labels and hidden go together: .*got 10 and 0"),
+        ({"hidden": 10}, "labels and hidden go together: .*got 0 and 10"),
+        ({"labels": 1, "hidden": 10}, "labels must be 2 or more classes.*got 1"),
+        ({"labels": -1}, "labels.*-1"),
         ({"depth": 3}, "train.architecture.depth is not a setting"),
     ],
 )
@@ -180,3 +185,59 @@ def test_part_of_an_epoch_is_rounded_to_minibatches_and_never_to_none():
 
 def test_steps_are_taken_as_they_are():
     assert TrainSettings(steps=7, batch_size=10).total_steps(1000) == 7
+
+
+def test_the_rate_falls_epoch_by_epoch_as_in_the_authors_mnist_code():
+    settings = TrainSettings(epochs=200, decay_epochs=100, batch_size=10)
+    # Their loop: after each epoch past the hundredth is over, a hundredth of the first rate is taken off.
+    rate, expected = 2e-4, []
+    for epoch in range(1, 201):
+        expected += [rate] * 7
+        if epoch > 100:
+            rate -= 2e-4 / 100
+    assert [settings.learning_rate_at(step, 79) for step in range(200 * 7)] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_rate_falls_minibatch_by_minibatch_over_the_last_steps():
+    settings = TrainSettings(steps=10, decay_steps=4, learning_rate=0.4)
+    assert [settings.learning_rate_at(step, 1000) for step in range(10)] == pytest.approx(
+        [0.4] * 6 + [0.4, 0.3, 0.2, 0.1]
+    )
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from(["epochs", "steps"]), st.integers(8, 60))
+def test_a_decay_is_linear_ends_above_nothing_and_never_rises(length, decay, unit, images):
+    decay = min(length, decay)
+    settings = TrainSettings(**{unit: length, f"decay_{unit}": decay, "batch_size": 8, "learning_rate": 1.0})
+    total = settings.total_steps(images)
+    rates = [settings.learning_rate_at(step, images) for step in range(total)]
+    each = images // 8 if unit == "epochs" else 1
+    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert rates[: (length - decay + 1) * each] == [1.0] * (length - decay + 1) * each
+    assert rates[::each][-decay:] == pytest.approx([1 - k / decay for k in range(decay)])
+
+
+def test_a_decay_over_part_of_an_epoch_ends_above_nothing():
+    settings = TrainSettings(epochs=1.5, decay_epochs=1, batch_size=10, learning_rate=1.0)
+    assert {settings.learning_rate_at(step, 40) for step in range(settings.total_steps(40))} == {1.0}
+
+
+def test_the_rate_is_constant_without_a_decay():
+    settings = TrainSettings(steps=5)
+    assert {settings.learning_rate_at(step, 1000) for step in range(5)} == {2e-4}
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"steps": 10, "decay_steps": 11}, "decay_steps is the last part of steps.*got decay_steps 11 and steps 10"),
+        ({"epochs": 2.5, "decay_epochs": 3}, "decay_epochs is the last part of epochs.*got decay_epochs 3"),
+        ({"steps": 10, "decay_epochs": 1}, "decay_epochs is the last part of epochs.*epochs None"),
+        ({"epochs": 10, "decay_steps": 1}, "decay_steps is the last part of steps.*steps None"),
+        ({"epochs": 10, "decay_epochs": 0}, "decay_epochs.*greater than or equal to 1.*got 0"),
+    ],
+)
+def test_a_decay_outside_the_length_is_refused(values, rule):
+    with pytest.raises(InputError, match=rule) as refusal:
+        TrainSettings.parse(values, "train")
+    assert "\n" not in str(refusal.value)

@@ -504,7 +504,7 @@ def test_after_as_many_rollbacks_the_training_stops(array, folder, dying):
 
 def test_a_collapse_before_the_first_good_checkpoint_cannot_be_rolled_back(array, folder, dying):
     dying(times=1)
-    with pytest.raises(InputError, match="by step 39 G has collapsed.*there is no checkpoint from before"):
+    with pytest.raises(InputError, match=r"by step 39 G has collapsed.*there is no checkpoint from before"):
         watched(array, folder, "rollback", checkpoint_every=36)
 
 
@@ -563,3 +563,24 @@ def test_rows_are_parted_without_loss():
     np.testing.assert_array_equal(train, ROWS)
     assert len(beside) == 7
     assert set(beside) <= set(ROWS)
+
+
+@pytest.mark.parametrize("length", [{"decay_steps": 7}, {"steps": None, "epochs": 3, "decay_epochs": 2}])
+def test_a_decaying_rate_goes_on_bit_for_bit(array, tmp_path, length):
+    whole = run(array, tmp_path / "whole", **length)
+    with pytest.raises(StoppedError):
+        run(array, tmp_path / "killed", stop_at(12), **length)
+    check_same(whole, run(array, tmp_path / "killed", resume=True, **length))
+    constant = run(array, tmp_path / "constant", steps=whole.gan.settings["step"])
+    before = int(whole.history["step"].searchsorted(6))  # rows of before the decay
+    pd.testing.assert_frame_equal(whole.history[:before], constant.history[:before], check_exact=True)
+    name = "generator.project.weight"
+    assert not torch.equal(whole.gan.tensors[name], constant.gan.tensors[name])
+
+
+def test_the_length_of_a_decaying_training_is_not_changed_on_a_resume(array, folder):
+    run(array, folder, decay_steps=7)
+    with pytest.raises(InputError, match=r"train\.steps was 14 and is 20"):
+        run(array, folder, resume=True, decay_steps=7, steps=20)
+    with pytest.raises(InputError, match=r"train\.decay_steps was 7 and is 6"):
+        run(array, folder, resume=True, decay_steps=6)

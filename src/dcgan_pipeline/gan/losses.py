@@ -15,3 +15,8 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 def generator_loss(fake: Tensor) -> Tensor:
     """BCE(D(G(z)), 1), for logits of shape (batch,)."""
     return cross_entropy(fake, torch.ones_like(fake))
+
+
+def whole(logits: Tensor) -> Tensor:
+    """Lift logits of half precision to float32, in which losses are taken; others stay as they are."""
+    return logits.float() if logits.dtype is torch.bfloat16 else logits

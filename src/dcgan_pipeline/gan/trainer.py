@@ -14,7 +14,7 @@ from dcgan_pipeline.gan import statistics
 from dcgan_pipeline.gan.acceleration import compiled, resolve_precision
 from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn
 from dcgan_pipeline.gan.data import labels_of, to_device, to_pixels
-from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss
+from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss, whole
 from dcgan_pipeline.gan.networks import initialise
 from dcgan_pipeline.gan.sampling import AVERAGE, draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
@@ -115,8 +115,8 @@ class Trainer:
             fake = self._generate(self._draw_z(len(real)), *labels)
         with self._autocast():
             # Real and generated images are normalised apart (authors' code), so D sees them one after the other.
-            on_real = self._judge(real, *labels).float()
-            on_fake = self._judge(fake, *labels).float()
+            on_real = whole(self._judge(real, *labels))
+            on_fake = whole(self._judge(fake, *labels))
         loss = discriminator_loss(on_real, on_fake)
         self._descend("discriminator", loss)
         probabilities = {
@@ -130,7 +130,7 @@ class Trainer:
     def _update_generator(self, batch: int, *labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
         with self._autocast():
-            on_fake = self._judge(self._generate(self._draw_z(batch), *labels), *labels).float()
+            on_fake = whole(self._judge(self._generate(self._draw_z(batch), *labels), *labels))
         loss = generator_loss(on_fake)
         self._descend("generator", loss)
         self.discriminator.requires_grad_(True)
