@@ -1,6 +1,13 @@
-"""Drawing from a trained generator."""
+"""Drawing from a trained generator.
+
+:func:`sample` gives an array, :func:`sample_batches` the same images as a stream that may be longer than memory, and
+:func:`sample_seeds` one image a seed. docs/sampling.md shows their use.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +19,11 @@ from dcgan_pipeline.gan.networks import Discriminator, Generator
 from dcgan_pipeline.gan.settings import Architecture
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
+
+BATCH = 256
+BatchNorm = Literal["recomputed", "batch"]
+# z are drawn so many at a time: normal numbers depend on how many are asked for at once, and z number k shall not.
+_DRAWN = 128
 
 
 def draw_latent(count: int, length: int, kind: str, generator: torch.Generator) -> Tensor:
@@ -36,7 +48,7 @@ def load_discriminator(gan: Weights, device: torch.device) -> Discriminator:
 
 
 @torch.no_grad()
-def generate(network: Generator, z: Tensor, batch: int = 256) -> NDArray[np.uint8]:
+def generate(network: Generator, z: Tensor, batch: int = BATCH) -> NDArray[np.uint8]:
     """Turn z of shape (count, latent_dim) into images, uint8 (count, C, S, S).
 
     In evaluation mode each image depends on its own z alone.
@@ -45,12 +57,91 @@ def generate(network: Generator, z: Tensor, batch: int = 256) -> NDArray[np.uint
     return np.concatenate([to_pixels(network(part.to(device))) for part in z.split(batch)])
 
 
-def sample(gan: Weights, count: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
-    """Draw images from a checkpoint, uint8 (count, C, S, S)."""
-    z = draw_latent(
-        count,
-        gan.settings["architecture"]["latent_dim"],
-        gan.settings["train"]["latent"],
-        torch_stream(seed, "samples"),
-    )
-    return generate(load_generator(gan, device), z)
+def sample(
+    gan: Weights,
+    count: int,
+    seed: int,
+    device: torch.device,
+    batch_norm: BatchNorm = "recomputed",
+    batch_size: int = BATCH,
+) -> NDArray[np.uint8]:
+    """Draw images from a checkpoint, uint8 (count, C, S, S): those of :func:`sample_batches` in one array."""
+    return np.concatenate(list(sample_batches(gan, count, seed, device, batch_norm, batch_size)))
+
+
+def sample_batches(
+    gan: Weights,
+    count: int,
+    seed: int,
+    device: torch.device,
+    batch_norm: BatchNorm = "recomputed",
+    batch_size: int = BATCH,
+    start: int = 0,
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw images from a checkpoint, a batch at a time.
+
+    The z of sample k depends on the seed and k alone, whatever the count, the batch size and where the stream starts.
+
+    Parameters
+    ----------
+    batch_norm
+        ``recomputed``: by the statistics of the checkpoint, so that an image depends on its own z alone. Another batch
+        size may add up floats in another order, and a value is then rounded to the neighbouring grey level.
+        ``batch``: by the batch's own mean and variance, as in training (authors' code), so that an image depends on
+        its batch-mates too: samples 0 to ``batch_size`` - 1 are one batch, and so on, whatever the count.
+    batch_size
+        z that go through G at once.
+    start
+        The first sample to yield; the last is ``count`` - 1.
+
+    Yields
+    ------
+    uint8 of shape (n, C, S, S)
+        n is ``batch_size``, and less at the ends.
+    """
+    network = load_generator(gan, device)
+    together = batch_norm == "batch"
+    network.train(together)  # momentum is 0: the stored statistics stay as they are
+    first = start - start % batch_size  # of the batch that `start` is in
+    latent = _Latent(gan, seed, first)
+    for begin in range(first, count, batch_size):
+        wanted = min(batch_size, count - begin)
+        drawn = generate(network, latent.take(batch_size if together else wanted), batch_size)
+        yield drawn[max(0, start - begin) : wanted]
+
+
+def sample_seeds(network: Generator, latent: str, seeds: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Draw one image for each seed, the first that :func:`sample` draws with it: uint8 (len(seeds), C, S, S).
+
+    Parameters
+    ----------
+    network
+        From :func:`load_generator`.
+    latent
+        ``uniform`` or ``normal``, as in the settings of the training.
+    """
+    length = network.project.in_features
+    z = [draw_latent(_DRAWN, length, latent, torch_stream(int(seed), "samples"))[:1] for seed in seeds]
+    return generate(network, torch.cat(z)) if z else generate(network, torch.empty(0, length))
+
+
+class _Latent:
+    """z number ``start`` and those that follow, in a stream that depends on the seed alone."""
+
+    def __init__(self, gan: Weights, seed: int, start: int) -> None:
+        self._shape = (_DRAWN, gan.settings["architecture"]["latent_dim"], gan.settings["train"]["latent"])
+        self._generator = torch_stream(seed, "samples")
+        skipped, within = divmod(start, _DRAWN)
+        for _ in range(skipped):
+            draw_latent(*self._shape, self._generator)
+        self._waiting = draw_latent(*self._shape, self._generator)[within:]
+
+    def take(self, count: int) -> Tensor:
+        """Give the next ``count`` z, float32 (count, latent_dim)."""
+        parts, found = [self._waiting], len(self._waiting)
+        while found < count:
+            parts.append(draw_latent(*self._shape, self._generator))
+            found += _DRAWN
+        drawn = torch.cat(parts)
+        self._waiting = drawn[count:]
+        return drawn[:count]

@@ -156,3 +156,24 @@ class TrainSettings(Settings):
         if self.steps is not None:
             return self.steps
         return max(1, round((self.epochs or 0) * (images // self.batch_size)))
+
+
+class ImportSettings(Settings):
+    """``params:import_weights``: networks that their authors published."""
+
+    folder: str | None = None
+    """Of numbered .npy arrays; see :mod:`dcgan_pipeline.gan.authors_weights`."""
+    preset: str = "svhn32"
+    """The architecture that the arrays are of, by its name in presets.json."""
+    latent: Literal["uniform", "normal"] = "normal"
+    """What z is drawn from."""
+
+    @model_validator(mode="after")
+    def _given(self) -> Self:
+        if not self.folder:
+            raise ValueError(
+                "folder must be where the authors' arrays are, and is not set; add --params=import_weights.folder=<folder>"
+            )
+        if self.preset not in presets():
+            raise ValueError(f"preset must be one of {', '.join(presets())}, got {self.preset!r}")
+        return self

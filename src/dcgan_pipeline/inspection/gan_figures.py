@@ -46,14 +46,15 @@ def loss_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int) -> Figure:
-    """Draw generated images beside real ones, uint8 (n, C, S, S) each."""
+def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int | None) -> Figure:
+    """Draw generated images beside real ones, uint8 (n, C, S, S) each; the step is None where nobody knows it."""
     side = int(len(samples) ** 0.5)
     caption = (
         "Left: drawn from fresh z, none picked out. Right: training images at random. Look for images that appear "
         "twice on the left (collapse), and for textures that the right does not have."
     )
-    figure = new_figure(f"Samples after {counted(step, 'step')}", caption, 10, 4.95)
+    title = "Samples of imported weights" if step is None else f"Samples after {counted(step, 'step')}"
+    figure = new_figure(title, caption, 10, 4.95)
     leave_room(figure, left=0.2, bottom=0, top=0.15, right=0.2)
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.05}, subplot_kw={"anchor": "NW"})
     show(left, tile(samples, side), "generated")
