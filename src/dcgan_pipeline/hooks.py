@@ -74,7 +74,7 @@ class TrackingHooks:
 
     @hook_impl
     def after_context_created(self) -> None:
-        """Quiet kedro-mlflow, which sets its own level when it is imported and says everything once a node; and MLflow."""
+        """Quiet kedro-mlflow, which sets its own level when it is imported and says everything once a node."""
         for name in ("kedro_mlflow", "mlflow.pyfunc"):
             logging.getLogger(name).setLevel(logging.WARNING)
 

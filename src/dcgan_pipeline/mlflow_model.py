@@ -6,7 +6,6 @@ it. :mod:`dcgan_pipeline.serving` logs both.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,6 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 WEIGHTS = "generator"  # the name of the artifact
-
-# It would have a signature read from type hints, and the model brings its own.
-warnings.filterwarnings("ignore", r".*Add type hints to the `predict` method", UserWarning)
 
 
 class GeneratorModel(PythonModel):
@@ -32,7 +28,8 @@ class GeneratorModel(PythonModel):
         self._latent = weights.settings["train"]["latent"]
         self._network = load_generator(weights, resolve_device(context.model_config["device"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    # MLflow reads signatures from type hints, but not from this one; the model brings its own.
+    def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
         """Draw the first sample of each seed.
 
         Parameters

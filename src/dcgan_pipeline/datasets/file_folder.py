@@ -60,13 +60,16 @@ class _FileFolder(AbstractVersionedDataset[ShardFiles, str]):
             (Path(path) / MANIFEST).write_text(manifest)
             return
         remote = get_filepath_str(path, self._protocol)
+        if self._fs.exists(remote):  # an unversioned folder, whose files would be mixed with these
+            self._fs.rm(remote, recursive=True)
         for file in data.files:
             self._fs.put(str(file), f"{remote}/{file.name}", recursive=file.is_dir())
         self._fs.pipe_file(f"{remote}/{MANIFEST}", manifest.encode())
 
     def load(self) -> str:
         """Return the folder's path, or its address."""
-        return get_filepath_str(self._get_load_path(), self._protocol)
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        return path if self._protocol == "file" else self._fs.unstrip_protocol(path)
 
     def _exists(self) -> bool:
         return self._has_manifest(get_filepath_str(self._get_load_path(), self._protocol))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -38,8 +38,10 @@ from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
 _FILE = re.compile(r"(gen|discrim)_params(?:\.jl)?_(\d+)$")
+PRESET = "svhn32"  # the networks that they published
 # What the name of the authors' folder says of the training of their SVHN networks; the paper says 2e-4 and 128.
-_TRAINED = {"epochs": 200, "batch_size": 64, "learning_rate": 5e-4}
+_TRAINED: dict[str, Any] = {"epochs": 200, "batch_size": 64, "learning_rate": 5e-4}
+_Network = TypeVar("_Network", Generator, Discriminator)
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ class _Array:
 
 def load_authors_weights(
     source: str | os.PathLike[str] | Mapping[str, NDArray[Any]],
-    preset: str,
     latent: Literal["uniform", "normal"],
     seed: int,
     device: torch.device,
     images: ShardedArray | None = None,
     rows: NDArray[np.int64] | None = None,
+    latent_batches: int = LATENT_BATCHES,
 ) -> Weights:
-    """Make a ``gan`` of the authors' arrays.
+    """Make a ``gan`` of the authors' SVHN networks.
 
     The arrays hold no statistics of batch norm. G's are computed over fresh z, as after a training. D's are those of
     real images where images are given: then the result serves ``features`` and ``visualize``, and carries the id of the
@@ -73,8 +75,6 @@ def load_authors_weights(
     ----------
     source
         A folder of ``.npy`` files, or the arrays by name: ``gen_01``, ``gen_02``, ..., ``discrim_01``, ...
-    preset
-        The architecture that the arrays are of; the published ones are of ``svhn32``.
     latent
         What z is drawn from. The name of the authors' folder says Gaussian, the paper uniform. Batch norm after the
         projection of z takes the difference in scale out: samples of both look alike, and the authors' D, with
@@ -83,7 +83,9 @@ def load_authors_weights(
     seed
         Of the z that statistics are computed over, and recorded as the seed of the ``gan``.
     images, rows
-        uint8 of shape (N, C, S, S), and those to compute D's statistics over, int64 (all, where None).
+        uint8 of shape (N, 3, 32, 32), and those to compute D's statistics over, int64 (all, where None).
+    latent_batches
+        Batches of 128 z, for the statistics.
 
     Returns
     -------
@@ -94,38 +96,59 @@ def load_authors_weights(
     Raises
     ------
     InputError
-        Where an array is missing, over, of another shape than the preset's, or not of finite numbers; or where the
-        images do not fit.
+        Where an array is missing, over, of another shape, or not of finite numbers; or where the images do not fit.
     """
-    architecture = _architecture(preset, images)
+    architecture = _architecture(images)
     arrays = source if isinstance(source, Mapping) else read_arrays(source)
     tensors = convert_arrays(arrays, architecture)
-    generator, discriminator = Generator(architecture), Discriminator(architecture)
-    for prefix, network in (("generator.", generator), ("discriminator.", discriminator)):
-        own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        # Everything but the statistics, which follow.
-        missing = network.load_state_dict(own, strict=False).missing_keys
-        assert all("running_" in name or "num_batches" in name for name in missing), missing
-        network.to(device).to(memory_format=torch.channels_last)
-    _statistics_of_g(generator, architecture, latent, seed, device)
+    generator = _with_parameters(Generator(architecture), tensors, "generator.", device)
+    discriminator = _with_parameters(Discriminator(architecture), tensors, "discriminator.", device)
+
+    def z(network: str) -> Iterator[Tensor]:
+        noise = torch_stream(seed, "statistics z")
+        shape = (statistics.BATCH, architecture.latent_dim, latent)
+        drawn = (draw_latent(*shape, noise).to(device) for _ in range(latent_batches))
+        return track(drawn, f"batch-norm statistics of {network}", latent_batches)
+
+    statistics.recompute(generator, z("G"))
     if images is None:
-        _statistics_of_d(generator, discriminator, architecture, latent, seed, device)
+        with torch.no_grad():
+            statistics.recompute(discriminator, map(generator.train(), z("D, over samples")))
     else:
         every = np.arange(len(images)) if rows is None else rows
         statistics.recompute(discriminator, statistics_batches(images, every, seed, device))
+    return _as_gan(generator, discriminator, architecture, latent, seed, images)
+
+
+def _with_parameters(network: _Network, tensors: dict[str, Tensor], prefix: str, device: torch.device) -> _Network:
+    """Everything but the statistics, which the arrays do not have."""
+    values = dict(network.state_dict())
+    values |= {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    network.load_state_dict(values)
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _as_gan(
+    generator: Generator,
+    discriminator: Discriminator,
+    architecture: Architecture,
+    latent: Literal["uniform", "normal"],
+    seed: int,
+    images: ShardedArray | None,
+) -> Weights:
     networks = {"generator": generator, "discriminator": discriminator}
     state = {f"{name}.{key}": value for name, net in networks.items() for key, value in net.state_dict().items()}
-    recorded: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "kind": "gan",
         "step": None,
         "seed": seed,
         "architecture": architecture.model_dump(mode="json"),
-        "train": TrainSettings(preset=preset, latent=latent, **_TRAINED).model_dump(mode="json"),
+        "train": TrainSettings(preset=PRESET, latent=latent, **_TRAINED).model_dump(mode="json"),
         "imported": {"from": "authors' arrays", "statistics_of_d": "samples" if images is None else "images"},
     }
     if images is not None:
-        recorded[ID] = images.attrs.get(ID)
-    return Weights({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, recorded)
+        settings[ID] = images.attrs.get(ID)
+    return Weights({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, settings)
 
 
 def read_arrays(folder: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
@@ -177,13 +200,13 @@ def convert_arrays(arrays: Mapping[str, NDArray[Any]], architecture: Architectur
         if entry.name not in arrays:
             raise InputError(
                 f"the array {entry.name} must be there, {_by(entry.shape)} for {entry.tensor}, and is missing; "
-                "complete the folder, or choose another import_weights.preset"
+                "complete the folder"
             )
         array = arrays[entry.name]
         if array.shape != entry.shape:
             raise InputError(
                 f"the array {entry.name} must be {_by(entry.shape)} for {entry.tensor}, got {_by(array.shape)}; "
-                "check the folder and import_weights.preset"
+                "check that the folder is of the SVHN networks"
             )
         if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
             raise InputError(
@@ -194,7 +217,7 @@ def convert_arrays(arrays: Mapping[str, NDArray[Any]], architecture: Architectur
     if over := sorted(set(arrays) - {entry.name for entry in layout}):
         raise InputError(
             f"the arrays must be {len(layout)} for this architecture, got {len(over)} more: {', '.join(over[:3])}; "
-            "check the folder and import_weights.preset"
+            "check that the folder is of the SVHN networks"
         )
     return tensors
 
@@ -247,37 +270,7 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "a single number"
 
 
-def _architecture(preset: str, images: ShardedArray | None) -> Architecture:
+def _architecture(images: ShardedArray | None) -> Architecture:
     if images is not None:
-        return resolve_architecture(preset, ArchitectureOverrides(), images.shape)
-    if preset not in presets():
-        raise InputError(f"import_weights.preset must be one of {', '.join(presets())}, got {preset!r}")
-    return Architecture.parse(presets()[preset], "import_weights.preset")
-
-
-def _latent_batches(
-    architecture: Architecture, latent: str, seed: int, device: torch.device, network: str
-) -> Iterator[Tensor]:
-    noise = torch_stream(seed, "statistics z")
-    shape = (statistics.BATCH, architecture.latent_dim, latent)
-    drawn = (draw_latent(*shape, noise).to(device) for _ in range(LATENT_BATCHES))
-    return track(drawn, f"batch-norm statistics of {network}", LATENT_BATCHES)
-
-
-def _statistics_of_g(
-    generator: Generator, architecture: Architecture, latent: str, seed: int, device: torch.device
-) -> None:
-    statistics.recompute(generator, _latent_batches(architecture, latent, seed, device, "G"))
-
-
-def _statistics_of_d(
-    generator: Generator,
-    discriminator: Discriminator,
-    architecture: Architecture,
-    latent: str,
-    seed: int,
-    device: torch.device,
-) -> None:
-    with torch.no_grad():
-        samples = (generator(z) for z in _latent_batches(architecture, latent, seed, device, "D, over samples"))
-        statistics.recompute(discriminator, samples)
+        return resolve_architecture(PRESET, ArchitectureOverrides(), images.shape)
+    return Architecture.parse(presets()[PRESET], PRESET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -161,19 +162,18 @@ class TrainSettings(Settings):
 class ImportSettings(Settings):
     """``params:import_weights``: networks that their authors published."""
 
-    folder: str | None = None
+    folder: Path | None = None
     """Of numbered .npy arrays; see :mod:`dcgan_pipeline.gan.authors_weights`."""
-    preset: str = "svhn32"
-    """The architecture that the arrays are of, by its name in presets.json."""
     latent: Literal["uniform", "normal"] = "normal"
     """What z is drawn from."""
+    latent_batches: int = Field(default=100, ge=1)
+    """Batches of 128 z for the statistics of batch norm."""
 
     @model_validator(mode="after")
     def _given(self) -> Self:
-        if not self.folder:
+        if self.folder is None:
             raise ValueError(
-                "folder must be where the authors' arrays are, and is not set; add --params=import_weights.folder=<folder>"
+                f"folder must be where the authors' arrays are, got {self.folder!r}; "
+                "add --params=import_weights.folder=<folder>"
             )
-        if self.preset not in presets():
-            raise ValueError(f"preset must be one of {', '.join(presets())}, got {self.preset!r}")
         return self

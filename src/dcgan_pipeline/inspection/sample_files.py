@@ -1,4 +1,4 @@
-"""Samples as files: one grid, or any number of PNGs in folders or zips, drawn in parts that a killed run goes on from."""
+"""Samples as files: one grid, or any number of PNGs, drawn in parts so that a killed run can go on."""
 
 from __future__ import annotations
 

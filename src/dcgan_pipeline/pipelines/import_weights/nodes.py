@@ -18,7 +18,9 @@ def import_arrays(import_weights: dict[str, Any], seed: int, device: str) -> Wei
     from dcgan_pipeline.gan.settings import ImportSettings
 
     settings = ImportSettings.parse(import_weights, "import_weights")
-    return load_authors_weights(settings.folder, settings.preset, settings.latent, seed, resolve_device(device))
+    assert settings.folder  # the settings see to it
+    given = settings.folder, settings.latent, seed, resolve_device(device)
+    return load_authors_weights(*given, latent_batches=settings.latent_batches)
 
 
 def import_arrays_with_images(
@@ -33,5 +35,6 @@ def import_arrays_with_images(
 
     check_same_images(images=images, duplicates=duplicates)
     settings = ImportSettings.parse(import_weights, "import_weights")
-    given = settings.folder, settings.preset, settings.latent
-    return load_authors_weights(*given, seed, resolve_device(device), images, kept_rows(duplicates))
+    assert settings.folder  # the settings see to it
+    given = settings.folder, settings.latent, seed, resolve_device(device)
+    return load_authors_weights(*given, images, kept_rows(duplicates), settings.latent_batches)
