@@ -26,16 +26,15 @@ CPU = torch.device("cpu")
 SEEDS = np.array([7, 0, -3, 7], np.int64)
 
 
-@pytest.fixture(scope="module", params=[1, 3])
-def gan(request):
-    architecture = Architecture(image_size=8, channels=request.param, latent_dim=5, width=3, kernel=3)
-    latent = {1: "uniform", 3: "normal"}[request.param]
-    trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2, latent=latent), 0, CPU)
+@pytest.fixture(scope="module")
+def gan():
+    """An untrained GAN, drawn from so widely that images are not all grey; others are in tests/pipelines."""
+    architecture = Architecture(image_size=8, channels=3, latent_dim=5, width=3, kernel=3)
+    trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2, latent="normal"), 0, CPU)
     with torch.no_grad():
         for conv in trainer.generator.convs:
             conv.weight.mul_(30)
-    shape = (8, request.param, 8, 8)
-    trainer.recompute_statistics([torch.rand(shape, generator=torch.Generator().manual_seed(0))], 4)
+    trainer.recompute_statistics([torch.rand((8, 3, 8, 8), generator=torch.Generator().manual_seed(0))], 4)
     return trainer.state()
 
 
@@ -67,9 +66,8 @@ def test_the_model_draws_our_samples(gan, logged):
     assert model.predict(np.array(example, np.int64)).shape == (4, *images.shape[1:])
 
 
-def test_the_signature_is_seeds_to_images(gan, logged):
+def test_the_signature_is_seeds_to_images(logged):
     signature = mlflow.models.get_model_info(str(logged)).signature
-    channels = gan.settings["architecture"]["channels"]
     assert [(spec.type, spec.shape) for spec in signature.inputs.inputs] == [(np.dtype(np.int64), (-1,))]
     assert [(spec.type, spec.shape) for spec in signature.outputs.inputs] == [
         (np.dtype(np.uint8), (-1, 8, 8, channels))
@@ -104,7 +102,8 @@ def test_a_generator_alone_draws_what_the_whole_gan_draws(gan):
 def elsewhere(folder):
     """The environment of a process whose only dcgan_pipeline is the model's."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return {**environment, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/none.db", "OMP_NUM_THREADS": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where mlflow looks for uvicorn
+    return {**environment, "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/none.db", "OMP_NUM_THREADS": "1"}
 
 
 LOADS = """
@@ -151,7 +150,6 @@ def wait_for(process, address, seconds=240):
     raise AssertionError(f"no answer in {seconds} s: {process.communicate()[0]}")
 
 
-@pytest.mark.parametrize("gan", [3], indirect=True)
 def test_a_real_server_answers_with_our_samples(gan, logged, tmp_path):
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(logged), "--env-manager", "local"]
@@ -171,8 +169,9 @@ def test_a_real_server_answers_with_our_samples(gan, logged, tmp_path):
         assert status == 200
         np.testing.assert_array_equal(np.array(json.loads(body)["predictions"]), expected(gan))
         with pytest.raises(urllib.error.HTTPError) as refused:
-            answer(f"{address}/invocations", json.dumps({"inputs": [0.5]}).encode())
+            answer(f"{address}/invocations", json.dumps({"inputs": [[1]]}).encode())
         assert refused.value.code == 400
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # the server and its worker
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # the server and its worker
         process.communicate()
