@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,7 @@ def log_generator(gan: Weights, name: str) -> str:
     import mlflow
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one file, copied at once
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _import_path_kept():
         file = Path(folder) / "generator.safetensors"
         generator_alone(gan).save(file)
         package = Path(__file__).parent
@@ -50,6 +53,16 @@ def log_generator(gan: Weights, name: str) -> str:
             step=gan.settings["step"] or 0,
         )
     return logged.model_uri
+
+
+@contextmanager
+def _import_path_kept() -> Iterator[None]:
+    """MLflow tries the model before it keeps it, and leaves its copy of this package first on the path of imports."""
+    before = sys.path
+    try:
+        yield
+    finally:
+        sys.path = before
 
 
 def generator_alone(gan: Weights) -> Weights:
