@@ -8,7 +8,7 @@ import pytest
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-from dcgan_pipeline.inspection.settings import VisualizeSettings
+from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
@@ -36,6 +36,7 @@ def test_every_environment_is_complete_and_its_networks_fit_its_images(environme
         "features": FeaturesSettings,
         "evaluate": EvaluateSettings,
         "visualize": VisualizeSettings,
+        "sample": SampleSettings,
     }.items():
         schema.parse(parameters[stage], stage)
     made = PreprocessSettings.parse(parameters["preprocess"], "preprocess")

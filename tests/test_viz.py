@@ -23,6 +23,8 @@ def test_the_graph_has_every_stage_and_layer(site):
     graph = json.loads((site / "main").read_text())
     stages = {tag["name"] for tag in graph["tags"]}
     assert {"faces", "preprocess", "dedup", "train", "features", "evaluate", "visualize"} <= stages
+    tools = {"dedup_new", "sample", "import_weights", "import_weights_with_images"}
+    assert tools < {pipeline["id"] for pipeline in graph["pipelines"]}
     # Kedro-Viz shows no layers at all where data would flow back to an earlier one.
     layers = ["raw", "intermediate", "primary", "feature", "model input", "models", "model output", "reporting"]
     assert graph["layers"] == layers

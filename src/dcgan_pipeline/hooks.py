@@ -32,10 +32,10 @@ class SettingsHooks:
         from dcgan_pipeline.devices import resolve_device
         from dcgan_pipeline.engine import EngineSettings
         from dcgan_pipeline.gan.conditional import refuse_conditional
-        from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
+        from dcgan_pipeline.gan.settings import ImportSettings, TrainSettings, resolve_architecture
         from dcgan_pipeline.hashing.settings import DedupSettings
         from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-        from dcgan_pipeline.inspection.settings import VisualizeSettings
+        from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
         from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
         schemas: dict[str, Any] = {
@@ -47,6 +47,8 @@ class SettingsHooks:
             "features": FeaturesSettings,
             "evaluate": EvaluateSettings,
             "visualize": VisualizeSettings,
+            "sample": SampleSettings,
+            "import_weights": ImportSettings,
         }
         given = catalog.load("parameters")
         known = [*schemas, *SHARED]
@@ -69,13 +71,15 @@ class TrackingHooks:
     """Complete what kedro-mlflow logs: the run's name, versions of data read and written, metrics, figures.
 
     A dataset with ``metadata: {mlflow: {artifact: <folder>}}`` in the catalog is attached to the run; what is saved
-    as a ``MetricsDataset`` becomes metrics of the same names.
+    as a ``MetricsDataset`` becomes metrics of the same names; the generator of a GAN with ``metadata: {mlflow: {model:
+    <name>}}`` becomes a model that MLflow can serve.
     """
 
     @hook_impl
     def after_context_created(self) -> None:
         """Quiet kedro-mlflow, which sets its own level when it is imported and says everything once a node."""
-        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
+        for name in ("kedro_mlflow", "mlflow.pyfunc"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
@@ -97,7 +101,7 @@ class TrackingHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Tag the run with the version that was written; log metrics and figures."""
+        """Tag the run with the version that was written; log metrics, figures and models."""
         import mlflow
 
         self._tag_version("save", dataset_name)
@@ -106,9 +110,13 @@ class TrackingHooks:
         dataset = self._catalog.get(dataset_name)
         if type(dataset).__name__ == "MetricsDataset":
             mlflow.log_metrics(data)
-        folder = ((getattr(dataset, "metadata", None) or {}).get("mlflow") or {}).get("artifact")
-        if folder:
+        wanted = (getattr(dataset, "metadata", None) or {}).get("mlflow") or {}
+        if folder := wanted.get("artifact"):
             log_file(dataset, folder)
+        if name := wanted.get("model"):
+            from dcgan_pipeline.serving import log_generator
+
+            log_generator(data, name)
 
     def _tag_version(self, how: str, name: str) -> None:
         import mlflow
@@ -256,7 +264,7 @@ class SummaryHooks:
         kind = type(dataset).__name__
         if kind == "MetricsDataset":
             self._metrics |= data
-        elif kind in ("FigureDataset", "AnimationDataset"):
+        elif kind in ("FigureDataset", "AnimationDataset", "FileFolderDataset"):
             self._pictures[dataset_name] = Path(dataset._get_load_path())  # type: ignore[union-attr]
 
     @hook_impl

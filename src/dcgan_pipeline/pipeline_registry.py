@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from dcgan_pipeline.pipelines import dedup, evaluate, faces, features, preprocess, train, visualize
+from dcgan_pipeline.pipelines import (
+    dedup,
+    evaluate,
+    faces,
+    features,
+    import_weights,
+    preprocess,
+    sample,
+    train,
+    visualize,
+)
 
 STAGES = {
     "faces": faces,
@@ -21,7 +31,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     """Name the pipelines.
 
     Each stage; ``unsupervised`` (all that needs no labels); ``dedup_new`` (in place of ``dedup``, for images that come
-    after others); and ``__default__`` (all stages).
+    after others); ``import_weights`` and ``import_weights_with_images`` (in place of ``train``, for published
+    networks); ``sample``; and ``__default__`` (all stages).
     """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
@@ -29,5 +40,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         Pipeline([]),
     )
     everything = sum(pipelines.values(), Pipeline([]))
-    new = dedup.create_incremental_pipeline()
-    return {**pipelines, "dedup_new": new, "unsupervised": unsupervised, "__default__": everything}
+    tools = {
+        "dedup_new": dedup.create_incremental_pipeline(),
+        "import_weights": import_weights.create_pipeline(),
+        "import_weights_with_images": import_weights.create_pipeline_with_images(),
+        "sample": sample.create_pipeline(),
+    }
+    return {**pipelines, **tools, "unsupervised": unsupervised, "__default__": everything}

@@ -5,11 +5,13 @@ import doctest
 import inspect
 import io
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,9 +20,10 @@ from kedro.io import Version
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dcgan_pipeline.arrays import ArrayChunks
+from dcgan_pipeline.arrays import ArrayChunks, ShardFiles
 from dcgan_pipeline.datasets.animation import AnimationDataset
 from dcgan_pipeline.datasets.figure import FigureDataset
+from dcgan_pipeline.datasets.file_folder import FileFolderDataset
 from dcgan_pipeline.datasets.metrics import MetricsDataset
 from dcgan_pipeline.datasets.sharded_array import ShardedArrayDataset
 from dcgan_pipeline.datasets.table import TableDataset
@@ -51,6 +54,25 @@ def broken_chunks() -> ArrayChunks:
 def shared_tensors() -> Weights:
     tensor = torch.ones(3)
     return Weights({"a": tensor, "b": tensor}, {})  # safetensors refuses two names for one memory
+
+
+def written_files(k: int) -> ShardFiles:
+    folder = Path(tempfile.mkdtemp())
+    (folder / "part").mkdir()
+    for file in (folder / "number.txt", folder / "part/number.txt"):
+        file.write_text(str(k))
+    return ShardFiles([folder / "number.txt", folder / "part"], {"k": k})
+
+
+def written_number(place: str) -> int:
+    (first, second) = (fsspec.open(f"{place}/{name}").open().read() for name in ("number.txt", "part/number.txt"))
+    assert first == second
+    return int(first)
+
+
+def missing_files() -> ShardFiles:
+    files = written_files(3)
+    return ShardFiles([*files.files, files.files[0].with_name("missing")])
 
 
 @dataclass(frozen=True)
@@ -121,6 +143,7 @@ CASES = {
         lambda array: int(array[4][1]),
         broken_chunks,
     ),
+    "files": Case(FileFolderDataset, "files", written_files, written_number, missing_files),
 }
 
 

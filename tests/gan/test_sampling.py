@@ -1,18 +1,30 @@
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dcgan_pipeline.gan.sampling import draw_latent, generate, load_discriminator, load_generator, sample
-from dcgan_pipeline.gan.settings import TrainSettings
+from dcgan_pipeline.gan.sampling import (
+    draw_latent,
+    generate,
+    load_discriminator,
+    load_generator,
+    sample,
+    sample_batches,
+    sample_seeds,
+)
+from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.randomness import torch_stream
 
 CPU = torch.device("cpu")
 
 
-def trained(architecture, **settings):
+def trained(architecture, **chosen):
     """Untrained networks with statistics of their own; spread out, so that images are not all grey."""
-    trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2, **settings), 0, CPU)
+    trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2, **chosen), 0, CPU)
     with torch.no_grad():
         for conv in trainer.generator.convs:
             conv.weight.mul_(30)
@@ -20,6 +32,24 @@ def trained(architecture, **settings):
         [torch.rand(8, architecture.channels, 16, 16, generator=torch.Generator().manual_seed(0))], 4
     )
     return trainer.state()
+
+
+TINY = Architecture(image_size=16, channels=1, latent_dim=5, width=3, kernel=3)
+
+
+@cache
+def uniform_gan():
+    return trained(TINY)
+
+
+@cache
+def normal_gan():
+    return trained(TINY, latent="normal")
+
+
+@cache
+def reference(kind):
+    return sample(normal_gan() if kind == "normal" else uniform_gan(), 300, 4, CPU)
 
 
 @pytest.fixture
@@ -63,8 +93,47 @@ def test_the_same_seed_draws_the_same_images(gan):
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
 def test_a_sample_is_drawn_from_the_latent_distribution_of_training(tiny, kind):
     gan = trained(tiny, latent=kind)
-    z = draw_latent(4, 5, kind, torch_stream(9, "samples"))
+    z = draw_latent(128, 5, kind, torch_stream(9, "samples"))[:4]
     np.testing.assert_array_equal(sample(gan, 4, 9, CPU), generate(load_generator(gan, CPU), z))
+
+
+def close(found, expected):
+    """Whether images are the same but for values that another order of sums rounds to the neighbouring level."""
+    assert found.shape == expected.shape
+    return np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_sample_is_the_same_whatever_the_count_the_batch_and_the_start(kind, data):
+    gan = normal_gan() if kind == "normal" else uniform_gan()
+    whole = reference(kind)  # 300 samples, more than two draws of z
+    count = data.draw(st.integers(1, 300))
+    start = data.draw(st.integers(0, count - 1))
+    size = data.draw(st.integers(1, 310))
+    parts = list(sample_batches(gan, count, 4, CPU, batch_size=size, start=start))
+    assert all(1 <= len(part) <= size for part in parts)
+    assert close(np.concatenate(parts), whole[start:count])
+
+
+@pytest.mark.parametrize("start", [0, 1, 7, 8, 13])
+def test_in_batches_a_sample_depends_on_its_batch_and_not_on_the_count(gan, start):
+    z = draw_latent(128, 5, "uniform", torch_stream(4, "samples"))
+    network = load_generator(gan, CPU).train()
+    expected = np.concatenate([generate(network, z[k : k + 8]) for k in (0, 8, 16)])[:19]
+    found = np.concatenate(list(sample_batches(gan, 19, 4, CPU, "batch", 8, start)))
+    np.testing.assert_array_equal(found, expected[start:])
+    np.testing.assert_array_equal(sample(gan, 3, 4, CPU, "batch", 8), expected[:3])
+    assert not close(sample(gan, 19, 4, CPU), expected)
+
+
+def test_a_seed_gives_the_first_sample_of_that_seed(gan):
+    seeds = np.array([5, -1, 2**63 - 1, 5], np.int64)
+    images = sample_seeds(load_generator(gan, CPU), "uniform", seeds)
+    for seed, image in zip(seeds, images, strict=True):
+        assert close(image[None], sample(gan, 1, int(seed), CPU))
+    assert sample_seeds(load_generator(gan, CPU), "uniform", []).shape == (0, 1, 16, 16)
 
 
 @pytest.mark.parametrize("batch", [1, 4, 10, 11, 100])

@@ -47,7 +47,7 @@ class ConditionalGenerator(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         layers = architecture.layers()[::-1]
-        self.labels = architecture.labels
+        self.latent_dim, self.labels = architecture.latent_dim, architecture.labels
         self.top = (layers[0].channels_out, architecture.base, architecture.base)
         units = layers[0].channels_out * architecture.base**2
         self.hidden = nn.Linear(architecture.latent_dim + self.labels, architecture.hidden, bias=False)

@@ -29,6 +29,7 @@ class Generator(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         layers = architecture.layers()[::-1]
+        self.latent_dim = architecture.latent_dim
         self.top = (layers[0].channels_out, architecture.base, architecture.base)
         units = layers[0].channels_out * architecture.base**2
         self.project = nn.Linear(architecture.latent_dim, units, bias=False)

@@ -1,6 +1,13 @@
-"""Drawing from a trained generator."""
+"""Drawing from a trained generator.
+
+:func:`sample` gives an array, :func:`sample_batches` the same images as a stream that may be longer than memory, and
+:func:`sample_seeds` one image a seed. docs/sampling.md shows their use.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +29,10 @@ from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
 AVERAGE = "generator_average."  # of the names of the tensors of G's moving average
+BATCH = 256
+BatchNorm = Literal["recomputed", "batch"]
+# z are drawn so many at a time: normal numbers depend on how many are asked for at once, and z number k shall not.
+_DRAWN = 128
 
 
 def draw_latent(count: int, length: int, kind: str, generator: torch.Generator) -> Tensor:
@@ -47,7 +58,7 @@ def load_discriminator(gan: Weights, device: torch.device) -> Discriminator | Co
 
 @torch.no_grad()
 def generate(
-    network: Generator | ConditionalGenerator, z: Tensor, batch: int = 256, labels: Tensor | None = None
+    network: Generator | ConditionalGenerator, z: Tensor, batch: int = BATCH, labels: Tensor | None = None
 ) -> NDArray[np.uint8]:
     """Turn z of shape (count, latent_dim) into images, uint8 (count, C, S, S).
 
@@ -85,13 +96,103 @@ def _labels_for(network: Generator | ConditionalGenerator, count: int, labels: T
 
 
 def sample(
-    gan: Weights, count: int, seed: int, device: torch.device, labels: Tensor | None = None
+    gan: Weights,
+    count: int,
+    seed: int,
+    device: torch.device,
+    batch_norm: BatchNorm = "recomputed",
+    batch_size: int = BATCH,
+    labels: Tensor | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw images from a checkpoint, uint8 (count, C, S, S); of ``labels``, as in :func:`generate`."""
-    z = draw_latent(
-        count,
-        gan.settings["architecture"]["latent_dim"],
-        gan.settings["train"]["latent"],
-        torch_stream(seed, "samples"),
-    )
-    return generate(load_generator(gan, device), z, labels=labels)
+    """Draw images from a checkpoint, uint8 (count, C, S, S): those of :func:`sample_batches` in one array."""
+    return np.concatenate(list(sample_batches(gan, count, seed, device, batch_norm, batch_size, labels=labels)))
+
+
+def sample_batches(
+    gan: Weights,
+    count: int,
+    seed: int,
+    device: torch.device,
+    batch_norm: BatchNorm = "recomputed",
+    batch_size: int = BATCH,
+    start: int = 0,
+    labels: Tensor | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw images from a checkpoint, a batch at a time.
+
+    The z of sample k depends on the seed and k alone, whatever the count, the batch size and where the stream starts.
+
+    Parameters
+    ----------
+    batch_norm
+        ``recomputed``: by the statistics of the checkpoint, so that an image depends on its own z alone. Another batch
+        size may add up floats in another order, and a value is then rounded to the neighbouring grey level.
+        ``batch``: by the batch's own mean and variance, as in training (authors' code), so that an image depends on
+        its batch-mates too: samples 0 to ``batch_size`` - 1 are one batch, and so on, whatever the count.
+    batch_size
+        z that go through G at once.
+    start
+        The first sample to yield; the last is ``count`` - 1.
+    labels
+        Class numbers for a conditional G, int64 (count,); none: the classes in turn.
+
+    Yields
+    ------
+    uint8 of shape (n, C, S, S)
+        n is ``batch_size``, and less at the ends.
+    """
+    network = load_generator(gan, device)
+    together = batch_norm == "batch"
+    network.train(together)  # momentum is 0: the stored statistics stay as they are
+    first = start - start % batch_size  # of the batch that `start` is in
+    latent = _Latent(gan, seed, first)
+    classes = getattr(network, "labels", 0)
+    in_turn = labels_in_turn(count + batch_size, classes) if classes else None
+    given = in_turn if labels is None else _labels_for(network, count, labels)[0]
+    for begin in range(first, count, batch_size):
+        wanted = min(batch_size, count - begin)
+        taken = batch_size if together else wanted
+        part = None if given is None else given[torch.arange(begin, begin + taken) % len(given)]
+        yield generate(network, latent.take(taken), batch_size, part)[max(0, start - begin) : wanted]
+
+
+def sample_seeds(
+    network: Generator | ConditionalGenerator, latent: str, seeds: Sequence[int] | NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Draw one image for each seed, the first that :func:`sample` draws with it: uint8 (len(seeds), C, S, S).
+
+    A conditional G draws the class ``seed % classes``.
+
+    Parameters
+    ----------
+    network
+        From :func:`load_generator`.
+    latent
+        ``uniform`` or ``normal``, as in the settings of the training.
+    """
+    length, classes = network.latent_dim, getattr(network, "labels", 0)
+    z = [draw_latent(_DRAWN, length, latent, torch_stream(int(seed), "samples"))[:1] for seed in seeds]
+    labels = torch.tensor([int(seed) % classes for seed in seeds]) if classes else None
+    return generate(network, torch.cat([torch.empty(0, length), *z]), labels=labels)
+
+
+class _Latent:
+    """z number ``start`` and those that follow, in a stream that depends on the seed alone."""
+
+    def __init__(self, gan: Weights, seed: int, start: int) -> None:
+        self._shape = (_DRAWN, gan.settings["architecture"]["latent_dim"], gan.settings["train"]["latent"])
+        self._generator = torch_stream(seed, "samples")
+        skipped, within = divmod(start, _DRAWN)
+        for _ in range(skipped):
+            draw_latent(*self._shape, self._generator)
+        self._waiting = draw_latent(*self._shape, self._generator)[within:]
+
+    def take(self, count: int) -> Tensor:
+        """Give the next ``count`` z, float32 (count, latent_dim)."""
+        parts, found = [self._waiting], len(self._waiting)
+        while found < count:
+            parts.append(draw_latent(*self._shape, self._generator))
+            found += _DRAWN
+        drawn = torch.cat(parts)
+        self._waiting = drawn[count:]
+        return drawn[:count]

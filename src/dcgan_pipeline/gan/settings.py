@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -231,3 +232,23 @@ class TrainSettings(Settings):
         unit = images // self.batch_size if self.decay_epochs else 1
         left = -(-self.total_steps(images) // unit) - step // unit  # epochs or minibatches, the one of this step too
         return self.learning_rate * min(1.0, left / decay)
+
+
+class ImportSettings(Settings):
+    """``params:import_weights``: networks that their authors published."""
+
+    folder: Path | None = None
+    """Of numbered .npy arrays; see :mod:`dcgan_pipeline.gan.authors_weights`."""
+    latent: Literal["uniform", "normal"] = "normal"
+    """What z is drawn from."""
+    latent_batches: int = Field(default=100, ge=1)
+    """Batches of 128 z for the statistics of batch norm."""
+
+    @model_validator(mode="after")
+    def _given(self) -> Self:
+        if self.folder is None:
+            raise ValueError(
+                f"folder must be where the authors' arrays are, got {self.folder!r}; "
+                "add --params=import_weights.folder=<folder>"
+            )
+        return self

@@ -96,15 +96,19 @@ def _said(events: pd.DataFrame, most: int = 4) -> str:
     return f"{', '.join(names[:most])}{more}."
 
 
-def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int, classes: int = 0) -> Figure:
-    """Draw generated images beside real ones, uint8 (n, C, S, S) each; ``classes``: of a conditional G, in turn."""
+def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int | None, classes: int = 0) -> Figure:
+    """Draw generated images beside real ones, uint8 (n, C, S, S) each.
+
+    The step is None where nobody knows it; ``classes`` are those of a conditional G, drawn in turn.
+    """
     side = int(len(samples) ** 0.5)
     caption = (
         f"Left: drawn from fresh z{f' for the {classes} classes in turn' if classes else ''}, none picked out. Right: "
         "training images at random. Look for images that appear twice on the left (collapse), and for textures that "
         "the right does not have."
     )
-    figure = new_figure(f"Samples after {counted(step, 'step')}", caption, 10, 4.95)
+    title = "Samples of imported weights" if step is None else f"Samples after {counted(step, 'step')}"
+    figure = new_figure(title, caption, 10, 4.95)
     leave_room(figure, left=0.2, bottom=0, top=0.15, right=0.2)
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.05}, subplot_kw={"anchor": "NW"})
     show(left, tile(samples, side), "generated")

@@ -1,10 +1,14 @@
-"""Settings of the stage ``visualize``."""
+"""Settings of ``visualize`` and ``sample``."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from dcgan_pipeline.schema import Settings
+
+LARGEST_GRID = 10_000  # samples: 100 a side
 
 
 class VisualizeSettings(Settings):
@@ -18,3 +22,26 @@ class VisualizeSettings(Settings):
     """Images from one point to the next, both ends included."""
     frame_seconds: float = Field(default=0.4, gt=0)
     """Time a frame of the animation is shown."""
+
+
+class SampleSettings(Settings):
+    """``params:sample``."""
+
+    count: int = Field(default=64, ge=1)
+    seed: int | None = None
+    """None: the seed that all stages share."""
+    format: Literal["grid", "folder", "zip"] = "grid"
+    """grid: one PNG; folder: a PNG a sample, in folders of 10 000; zip: the same PNGs, in zips of 10 000."""
+    batch_norm: Literal["recomputed", "batch"] = "recomputed"
+    """recomputed: a sample depends on its own z alone; batch: on its batch-mates too, as in training."""
+    batch_size: int = Field(default=256, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.format == "grid" and self.count > LARGEST_GRID:
+            raise ValueError(
+                f"count must be at most {LARGEST_GRID} in a grid, got {self.count}; set format to folder or zip"
+            )
+        if self.batch_norm == "batch" and self.batch_size == 1:
+            raise ValueError("batch_size must be 2 or more where batch_norm is batch, got 1; raise it")
+        return self

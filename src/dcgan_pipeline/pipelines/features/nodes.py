@@ -44,5 +44,5 @@ def extract_features(weights: Weights, images: ShardedArray, features: dict[str,
     from dcgan_pipeline.representation.settings import FeaturesSettings
 
     settings = FeaturesSettings.parse(features, "features")
-    kind = "trained D" if weights.settings["step"] else "untrained D"
+    kind = "trained D" if weights.settings["kind"] == "gan" else "untrained D"
     return discriminator_features(weights, images, settings, resolve_device(device), kind)

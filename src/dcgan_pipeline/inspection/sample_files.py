@@ -1,0 +1,137 @@
+"""Samples as files: one grid, or any number of PNGs, drawn in parts so that a killed run can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from dcgan_pipeline.arrays import ShardFiles
+from dcgan_pipeline.gan.sampling import sample_batches
+from dcgan_pipeline.imaging.work_folder import HeldFiles, hold, remove_leftovers
+from dcgan_pipeline.inspection.canvas import tile
+from dcgan_pipeline.inspection.settings import SampleSettings
+from dcgan_pipeline.progress import Advance, progress_bar
+from dcgan_pipeline.weights import Weights
+
+PART = 10_000  # samples of one folder or zip: file managers and zip readers cope with so many
+_UNFINISHED = "unfinished-"  # not .partial-, which is for files
+_GRID_PIXELS = 480  # a smaller grid is enlarged by a whole factor
+
+
+def write_samples(gan: Weights, settings: SampleSettings, seed: int, device: torch.device, work: Path) -> ShardFiles:
+    """Draw samples and write them as files, in constant memory.
+
+    Parameters
+    ----------
+    seed
+        What sample k is, is decided by it and k: see :func:`~dcgan_pipeline.gan.sampling.sample_batches`.
+    work
+        A folder on the same disk as the result. Samples of one GAN and settings have a folder of their own in it; a
+        run that was killed goes on from the parts that are whole. What killed runs of others left is removed.
+
+    Returns
+    -------
+    ShardFiles
+        ``grid``: one file, samples.png. ``folder``: folders 00000, 00001, ... of 10 000 PNGs each, the last of fewer;
+        ``zip``: the same PNGs in 00000.zip, 00001.zip, ..., stored, in order and without dates, so that equal samples
+        make equal files. Sample k is ``<k // 10000>/<k>.png``, its number with nine digits.
+
+    Raises
+    ------
+    InputError
+        Where another process draws the same samples.
+    """
+    about = {
+        "gan": gan.digest(),
+        "latent": gan.settings["train"]["latent"],
+        "seed": seed,
+        "device": device.type,
+        **settings.model_dump(mode="json", exclude={"seed"}),
+    }
+    folder = work / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}-{settings.count}"
+    lock = hold(folder)
+    with progress_bar(f"sample: {settings.format}", settings.count) as advance:
+        if settings.format == "grid":
+            files = [_write_grid(folder, _stream(gan, settings, seed, device, 0, settings.count, advance))]
+        else:
+            files = _write_parts(folder, gan, settings, seed, device, advance)
+    remove_leftovers(work)
+    return HeldFiles(files, about, lock)
+
+
+def sample_sheet(images: NDArray[np.uint8]) -> Image.Image:
+    """Lay samples, uint8 (n, C, S, S), out in a grid of about as many rows as columns."""
+    sheet = Image.fromarray(tile(images, math.ceil(math.sqrt(len(images)))))
+    scale = max(1, round(_GRID_PIXELS / max(sheet.size)))
+    return sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST)
+
+
+def _stream(
+    gan: Weights, settings: SampleSettings, seed: int, device: torch.device, start: int, end: int, advance: Advance
+) -> Iterator[NDArray[np.uint8]]:
+    for batch in sample_batches(gan, end, seed, device, settings.batch_norm, settings.batch_size, start):
+        yield batch
+        advance(len(batch))
+
+
+def _write_grid(folder: Path, batches: Iterator[NDArray[np.uint8]]) -> Path:
+    file = folder / "samples.png"
+    sample_sheet(np.concatenate(list(batches))).save(file)
+    return file
+
+
+def _write_parts(
+    folder: Path, gan: Weights, settings: SampleSettings, seed: int, device: torch.device, advance: Advance
+) -> list[Path]:
+    files = []
+    for start in range(0, settings.count, PART):
+        end = min(start + PART, settings.count)
+        name = f"{start // PART:05d}"
+        part = folder / (f"{name}.zip" if settings.format == "zip" else name)
+        if part.exists():  # whole: it got its name when it was
+            advance(end - start)
+        else:
+            unfinished = folder / f"{_UNFINISHED}{part.name}"
+            batches = _stream(gan, settings, seed, device, start, end, advance)
+            write = _write_zip if settings.format == "zip" else _write_folder
+            write(unfinished, _pictures(batches, start))
+            os.replace(unfinished, part)
+        files.append(part)
+    return files
+
+
+def _pictures(batches: Iterator[NDArray[np.uint8]], start: int) -> Iterator[tuple[str, bytes]]:
+    """Name and encode samples from number ``start`` on."""
+    for batch in batches:
+        for k, image in enumerate(batch, start):
+            buffer = io.BytesIO()
+            Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(buffer, "PNG")
+            yield f"{k:09d}.png", buffer.getvalue()
+        start += len(batch)
+
+
+def _write_folder(path: Path, pictures: Iterator[tuple[str, bytes]]) -> None:
+    shutil.rmtree(path, ignore_errors=True)  # of a run that was killed
+    path.mkdir()
+    for name, data in pictures:
+        (path / name).write_bytes(data)
+
+
+def _write_zip(path: Path, pictures: Iterator[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:  # stored: PNGs do not get smaller
+        for name, data in pictures:
+            entry = zipfile.ZipInfo(name)  # of the earliest date that a zip can have
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # a Unix file, wherever it is made
+            archive.writestr(entry, data)
