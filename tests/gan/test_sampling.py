@@ -28,9 +28,10 @@ def trained(architecture, **chosen):
     with torch.no_grad():
         for conv in trainer.generator.convs:
             conv.weight.mul_(30)
-    trainer.recompute_statistics(
-        [torch.rand(8, architecture.channels, 16, 16, generator=torch.Generator().manual_seed(0))], 4
-    )
+    batch = torch.rand(8, architecture.channels, 16, 16, generator=torch.Generator().manual_seed(0))
+    labels = np.arange(8) % architecture.labels if architecture.labels else None
+    real = batch if labels is None else (batch, torch.from_numpy(labels))
+    trainer.recompute_statistics([real], 4, labels)
     return trainer.state()
 
 
@@ -162,3 +163,28 @@ def test_networks_come_back_ready_for_use(gan):
     for prefix, network in (("generator.", g), ("discriminator.", d)):
         assert all(torch.equal(value, gan.part(prefix)[name]) for name, value in network.state_dict().items())
     assert d(g(torch.zeros(2, 5))).shape == (2,)
+
+
+@pytest.mark.parametrize("batch_norm", ["recomputed", "batch"])
+@pytest.mark.parametrize("start", [0, 3, 11])
+def test_conditional_samples_are_the_same_wherever_the_stream_starts(conditional, batch_norm, start):
+    wanted = torch.tensor([2, 0, 1, 2, 2, 1, 0, 0, 1, 2, 1, 0, 2])
+    for labels in (None, wanted):
+        whole = sample(conditional, 13, 4, CPU, batch_norm, 5, labels)
+        parts = list(sample_batches(conditional, 13, 4, CPU, batch_norm, 5, start, labels))
+        assert np.array_equal(np.concatenate(parts), whole[start:])
+    longer = sample(conditional, 40, 4, CPU, batch_norm, 5)
+    assert np.array_equal(longer[:13], sample(conditional, 13, 4, CPU, batch_norm, 5))
+
+
+def test_seeds_of_a_conditional_generator_draw_the_classes_in_turn(conditional):
+    network = load_generator(conditional, CPU)
+    images = sample_seeds(network, "uniform", [0, 7, -1])
+    for image, (seed, label) in zip(images, [(0, 0), (7, 1), (-1, 2)], strict=True):
+        expected = sample(conditional, 1, seed, CPU, labels=torch.tensor([label]))[0]
+        assert np.abs(image.astype(int) - expected).max() <= 1  # another batch size, another rounding
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    return trained(TINY.model_copy(update={"labels": 3, "hidden": 6}))
