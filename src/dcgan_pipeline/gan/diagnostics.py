@@ -132,9 +132,7 @@ def _collapse(row: Mapping[str, float], s: DiagnosticsSettings) -> str | None:
     share = row["diversity"] / max(row["contrast"], _BLANK)
     if share >= s.min_diversity:
         return None
-    return (
-        f"G has collapsed: at the same contrast, its samples differ from one another {share:.2f} times as the images do"
-    )
+    return f"G has collapsed: at the same contrast, the distance between its samples is {share:.2f} times the images'"
 
 
 def _saturation(row: Mapping[str, float], s: DiagnosticsSettings) -> str | None:

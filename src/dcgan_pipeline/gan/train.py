@@ -57,7 +57,8 @@ class TrainedGan:
     metrics of ``quality`` where they were measured; and ``event``, what was warned of, in words, or an empty text.
 
     ``samples`` is uint8 (times, sample_count, C, S, S), drawn from one fixed z at the steps in
-    ``samples.attrs["steps"]``, and read from the folder of checkpoints when it is consumed.
+    ``samples.attrs["steps"]``, and read from the folder of checkpoints when it is consumed: before another training
+    of the same set replaces them.
     """
 
     gan: Weights
