@@ -288,9 +288,9 @@ def test_a_sample_has_the_label_that_is_asked_for_and_the_classes_in_turn_by_def
         drawn_by = torch.tensor([0, 1, 2, 0, 1] if labels is None else labels)
         with torch.no_grad():
             expected = ((network(z, drawn_by) + 1) * 127.5).round().to(torch.uint8).numpy()
-        found = sample(gan, 5, 4, CPU, None if labels is None else torch.tensor(labels))
+        found = sample(gan, 5, 4, CPU, labels=None if labels is None else torch.tensor(labels))
         np.testing.assert_array_equal(found, expected)
-    assert not np.array_equal(*(sample(gan, 1, 4, CPU, torch.tensor([k])) for k in (0, 1)))
+    assert not np.array_equal(*(sample(gan, 1, 4, CPU, labels=torch.tensor([k])) for k in (0, 1)))
 
 
 @pytest.mark.parametrize("batch", [1, 4, 10, 11])
@@ -306,7 +306,7 @@ def test_labels_that_do_not_fit_are_refused(gan, labels):
     with pytest.raises(
         InputError, match=r"labels must be one class number from 0 to 2 for each of 3 images"
     ) as refusal:
-        sample(gan, 3, 0, CPU, torch.tensor(labels, dtype=torch.int64))
+        sample(gan, 3, 0, CPU, labels=torch.tensor(labels, dtype=torch.int64))
     assert "\n" not in str(refusal.value)
 
 
