@@ -317,6 +317,7 @@ def test_labels_for_a_generator_without_any_are_refused(tiny):
 
 def test_labels_in_turn_fill_columns():
     assert labels_in_turn(7, 3).tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert torch.equal(labels_in_turn(5, 3, start=256), labels_in_turn(261, 3)[256:])
     assert (labels_in_turn(100, 10).view(10, 10) == torch.arange(10)).all()
 
 

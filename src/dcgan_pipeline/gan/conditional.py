@@ -125,10 +125,12 @@ def build_discriminator(architecture: Architecture) -> Discriminator | Condition
     return ConditionalDiscriminator(architecture) if architecture.labels else Discriminator(architecture)
 
 
-def labels_in_turn(count: int, classes: int) -> Tensor:
-    """Number images 0, 1, ... of the classes over and over, int64 (count,): on a grid a column has one class where
-    its width is a multiple of their number."""
-    return torch.arange(count) % classes
+def labels_in_turn(count: int, classes: int, start: int = 0) -> Tensor:
+    """Give images ``start``, ``start`` + 1, ... the classes over and over, int64 (count,).
+
+    On a grid whose width is a multiple of their number each column has one class.
+    """
+    return torch.arange(start, start + count) % classes
 
 
 def training_labels(
