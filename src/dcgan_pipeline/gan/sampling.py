@@ -147,12 +147,13 @@ def sample_batches(
     first = start - start % batch_size  # of the batch that `start` is in
     latent = _Latent(gan, seed, first)
     classes = getattr(network, "labels", 0)
-    in_turn = labels_in_turn(count + batch_size, classes) if classes else None
-    given = in_turn if labels is None else _labels_for(network, count, labels)[0]
+    given = None if labels is None else _labels_for(network, count, labels)[0]
     for begin in range(first, count, batch_size):
         wanted = min(batch_size, count - begin)
         taken = batch_size if together else wanted
-        part = None if given is None else given[torch.arange(begin, begin + taken) % len(given)]
+        part = labels_in_turn(taken, classes, begin) if classes else None
+        if given is not None:
+            part = given[torch.arange(begin, begin + taken) % count]
         yield generate(network, latent.take(taken), batch_size, part)[max(0, start - begin) : wanted]
 
 
