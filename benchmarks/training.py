@@ -7,7 +7,9 @@ The peer is written out below after pytorch/examples: images decoded by PIL in t
 width 64, 4 x 4 kernels, batch 64, 64 x 64; both networks on every minibatch; float32; losses read after each network.
 Ours trains from the shards that `preprocess` made once: the same layers (`--network example`, but that every unit of
 G's projection has its own batch norm and D's first batch norm is as the paper's), at several settings. All take a few
-minibatches in turn; the table has medians of rounds, and the ratio to the peer.
+minibatches in turn; the table has medians of rounds, and the ratio to the peer. On a GPU the clock is the wall's; on a
+CPU it is the CPU seconds of one thread, which others on the machine disturb least (the peer's loader processes are not
+counted).
 
 FLOP are those of convolutions and matrix products, counted by PyTorch. The ceilings are what large matrix products of
 the device reach in the same run.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import statistics
 import subprocess
 import sys
@@ -161,12 +164,13 @@ def contenders(folder: Path, images: ShardedArray, arguments: argparse.Namespace
 
 def timed(step: Step, steps: int, device: torch.device) -> float:
     """Seconds of some steps, until the device has done them."""
-    start = time.perf_counter()
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    start = clock()
     for _ in range(steps):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def ceiling(dtype: torch.dtype, device: torch.device) -> float:
@@ -198,6 +202,8 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     device = torch.device(arguments.device)
+    if device.type == "cpu":
+        torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         folder = Path(arguments.source) if arguments.source else photographs(work / "files", 512)
@@ -212,12 +218,11 @@ def main() -> None:
 
 def memory_of(step: Step, device: torch.device) -> float:
     """GiB at the peak after three steps: of the GPU, or of this process."""
-    import resource
-
     timed(step, 3, device)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    status = Path("/proc/self/status").read_text()  # not ru_maxrss: a child begins with its parent's
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 2**20  # type: ignore[index]
 
 
 def compare(everyone: Any, arguments: argparse.Namespace, device: torch.device) -> None:
@@ -236,7 +241,7 @@ def compare(everyone: Any, arguments: argparse.Namespace, device: torch.device) 
         for name, step in made.items():
             seconds[name].append(timed(step, steps, device) / steps)
     best = {dtype: ceiling(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
-    where = torch.cuda.get_device_name(device) if cuda else f"CPU, {torch.get_num_threads()} threads"
+    where = torch.cuda.get_device_name(device) if cuda else f"CPU, {torch.get_num_threads()} thread"
     print(f"\n{where}; PyTorch {torch.__version__}; network {arguments.network}, batch {arguments.batch}")
     print(f"ceilings: float32 {best[torch.float32] / 1e12:.2f}, bfloat16 {best[torch.bfloat16] / 1e12:.2f} TFLOP/s\n")
     print("| | of the example | images a second | of the bfloat16 ceiling | peak GiB |\n|---|---|---|---|---|")
