@@ -140,8 +140,9 @@ def test_values_that_a_row_lacks_are_the_last_known():
 
 
 @pytest.mark.parametrize("words", BAD)
-def test_a_checkpoint_is_good_when_nothing_is_wrong_that_other_numbers_may_mend(words):
-    watch = Watch(DiagnosticsSettings(warm_up=0, patience=3))
+@pytest.mark.parametrize("warm_up", [0, 1000])  # what is not judged yet is no place to come back to, either
+def test_a_checkpoint_is_good_when_nothing_is_wrong_that_other_numbers_may_mend(words, warm_up):
+    watch = Watch(DiagnosticsSettings(warm_up=warm_up, patience=3))
     assert watch.calm
     watch.see({"step": 25, **HEALTHY, **BAD[words]})
     assert watch.calm == (words == "contrast has drifted")

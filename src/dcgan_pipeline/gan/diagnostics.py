@@ -84,18 +84,20 @@ class Watch:
         self._settings = settings
         self._known: dict[str, float] = {}
         self._held: dict[str, int] = {}  # rows in a row, by problem
+        self._wrong = False
 
     @property
     def calm(self) -> bool:
-        """Whether the last row showed nothing wrong: a checkpoint of now is one to come back to."""
-        return not any(problem in self._held for problem in _FATAL)
+        """Whether the last row, of the warm-up too, showed nothing wrong, so that one may come back to a checkpoint."""
+        return not self._wrong
 
     def see(self, row: Mapping[str, Any]) -> list[Problem]:
         """Take the next row in, and return the problems that have just held for long enough."""
         self._known |= {name: value for name, value in row.items() if isinstance(value, float)}
+        found = {p.name: p for p in _problems(self._known, self._settings)}
+        self._wrong = any(problem.fatal for problem in found.values())
         if row["step"] <= self._settings.warm_up:
             return []
-        found = {p.name: p for p in _problems(self._known, self._settings)}
         self._held = {name: self._held.get(name, 0) + 1 for name in found}
         return [found[name] for name, rows in self._held.items() if rows == self._settings.patience]
 
