@@ -153,7 +153,9 @@ def test_new_images_are_compared_with_all_that_the_encoder_has_hashed(project, p
 def test_inputs_of_two_preprocessing_runs_are_never_mixed(project):
     project.run("unsupervised")
     project.run("preprocess", params={"preprocess": {"image_size": 8}})  # images are new, duplicates are old
-    with pytest.raises(InputError, match=r"images and records and duplicates must come from the same preprocessing run"):
+    with pytest.raises(
+        InputError, match=r"images and records and duplicates must come from the same preprocessing run"
+    ):
         project.run("train")
 
 
