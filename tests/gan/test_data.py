@@ -152,3 +152,13 @@ def test_an_error_while_reading_ahead_is_raised_in_the_step(pile):
     batches = TrainingImages(images, rows + 1000, None, CPU).batches(5, 0, 0)
     with pytest.raises(IndexError):
         next(batches)
+
+
+def test_a_system_that_does_not_tell_its_memory_trains_all_the_same(pile, monkeypatch):
+    def unknown(name):
+        raise ValueError("unrecognized configuration name")
+
+    monkeypatch.setattr("os.sysconf", unknown)
+    images, rows, _ = pile
+    for where in ("auto", "stream", "device"):
+        assert TrainingImages(images, rows, None, CPU, where).on_device == (where == "device")

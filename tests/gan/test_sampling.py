@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.sampling import (
     draw_latent,
     generate,
@@ -188,3 +189,16 @@ def test_seeds_of_a_conditional_generator_draw_the_classes_in_turn(conditional):
 @pytest.fixture(scope="module")
 def conditional():
     return trained(TINY.model_copy(update={"labels": 3, "hidden": 6}))
+
+
+def test_no_seeds_draw_no_images(conditional):
+    assert sample_seeds(load_generator(conditional, CPU), "uniform", []).shape == (0, 1, 16, 16)
+
+
+def test_another_kind_of_batch_norm_is_refused(conditional):
+    with pytest.raises(InputError, match="batch_norm must be one of recomputed, batch, got 'running'"):
+        sample(conditional, 1, 0, CPU, "running")
+    wanted = np.array([2, 1])
+    assert np.array_equal(
+        sample(conditional, 2, 0, CPU, labels=wanted), sample(conditional, 2, 0, CPU, labels=torch.tensor([2, 1]))
+    )

@@ -584,3 +584,84 @@ def test_the_length_of_a_decaying_training_is_not_changed_on_a_resume(array, fol
         run(array, folder, resume=True, decay_steps=7, steps=20)
     with pytest.raises(InputError, match=r"train\.decay_steps was 7 and is 6"):
         run(array, folder, resume=True, decay_steps=6)
+
+
+def test_a_collapse_that_was_warned_of_before_is_acted_on_after_a_resume(array, folder, dying):
+    dying(times=1)
+    with pytest.raises(StoppedError):
+        watched(array, folder, "warn", log=stop_at(48))  # the warning was at 39
+    resumed = watched(array, folder, "rollback", resume=True)
+    (rollback,) = resumed.gan.settings["rollbacks"]
+    assert (rollback["at"], rollback["to"]) == (45, 30)  # the first row after the checkpoint of 42
+    assert resumed.gan.settings["step"] == 60
+    assert resumed.history["diversity"].iloc[-1] > 0
+
+
+def test_an_earlier_checkpoint_becomes_the_result_beside_a_later_one(array, folder, dying):
+    dying(times=1)
+    watched(array, folder, "warn")  # checkpoints of 30, the last good one, and of 60
+    made = watched(array, folder, "warn", steps=30, resume=True)
+    dying(times=0)
+    check_same(made, watched(array, folder / "other", "warn", steps=30))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, r"train.resume=true makes the result with train.steps=30, or goes on from with"),
+        ({"steps": None, "epochs": 12}, r"makes the result with train.steps=30,train.epochs=null, or goes on from"),
+        ({"decay_steps": 5}, r"train.resume=true goes on from with train.diagnostics.on_collapse=rollback$"),
+    ],
+)
+def test_a_stop_says_only_what_will_work(array, folder, dying, given, said):
+    dying(times=1)
+    with pytest.raises(InputError, match=said):
+        watched(array, folder, "stop", **given)
+
+
+def test_weights_that_are_not_finite_leave_the_good_checkpoint(array, folder, monkeypatch):
+    update = Trainer.update
+
+    def poisoned(self, *batch):
+        found = update(self, *batch)
+        if self.step == 10:
+            self.generator.project_norm.bias.data[0] = torch.nan
+        return found
+
+    monkeypatch.setattr(Trainer, "update", poisoned)
+    with pytest.raises(InputError, match=r"weights must be finite, and after step 10.*checkpoint is .*step-000000005"):
+        run(array, folder, log_every=100)
+    assert [path.name for path in folder.rglob("*.safetensors")] == ["step-000000005.safetensors"]
+
+
+def test_a_run_that_is_shortened_to_its_checkpoint_has_a_last_row_and_frame(array, folder):
+    with pytest.raises(StoppedError):
+        run(array, folder, stop_at(12), log_every=12)
+    short = run(array, folder, steps=10, log_every=12, resume=True)
+    assert list(short.history["step"]) == [10]
+    assert short.samples.attrs["steps"][-1] == 10
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused_in_one_line(array, folder):
+    run(array, folder)
+    (path,) = folder.rglob("*.safetensors")
+    saved = Weights.load(path)
+    for name in ("samples", "scalers"):
+        del saved.settings[name]
+    saved.save(path)
+    with pytest.raises(InputError, match=r"needs a checkpoint of this version, and step-000000014"):
+        run(array, folder, resume=True)
+
+
+def test_too_many_held_out_images_are_named(array, folder):
+    with pytest.raises(InputError, match=r"got 4 for 0 images, 30 held out \(train.quality.held_out\)"):
+        run(array, folder, quality={"held_out": 30})
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_losses_are_float32_whatever_the_convolutions_are(array, folder, precision, monkeypatch):
+    found = []
+    update = Trainer.update
+    monkeypatch.setattr(Trainer, "update", lambda self, *batch: found.append(update(self, *batch)) or found[-1])
+    run(array, folder, precision=precision, steps=4)
+    assert {value.dtype for losses in found for name, value in losses.items() if "loss" in name} == {torch.float32}

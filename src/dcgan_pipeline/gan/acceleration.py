@@ -34,8 +34,8 @@ def compiled(network: nn.Module, mode: str, device: torch.device) -> Any:
     Parameters
     ----------
     mode
-        none; default; reduce-overhead, which replays CUDA graphs; auto, reduce-overhead on a GPU and none on a CPU,
-        where compiling takes longer than it saves in these networks.
+        none; default; auto, default on a GPU and none on a CPU, where compiling takes longer than it saves in these
+        networks.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def compiled(network: nn.Module, mode: str, device: torch.device) -> Any:
         Where a CPU is to compile and the machine has no C++ compiler.
     """
     if mode == "auto":
-        mode = "reduce-overhead" if device.type == "cuda" else "none"
+        mode = "default" if device.type == "cuda" else "none"
     if mode == "none":
         return network
     if device.type == "cpu" and not any(shutil.which(name) for name in ("g++", "clang++", "c++")):

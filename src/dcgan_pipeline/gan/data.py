@@ -98,14 +98,15 @@ class TrainingImages:
     ) -> None:
         self._images, self._rows, self._labels, self._device = images, rows, labels, device
         needed = len(rows) * math.prod(images.shape[1:])
-        fit = needed <= share * _free_memory(device)
+        wanted = where == "device" or (where == "auto" and device.type == "cuda")
+        fit = wanted and needed <= share * _free_memory(device)
         if where == "device" and not fit:
             raise InputError(
                 f"train.data: device needs {needed / 2**30:.1f} GiB for the images, which is more than "
                 f"train.device_memory {share:g} of what is free on {device}; set train.data to stream"
             )
-        self.on_device = where == "device" or (where == "auto" and device.type == "cuda" and fit)
-        self._pool = self._copied() if self.on_device else None
+        self.on_device = fit
+        self._pool = self._copied() if fit else None
 
     def _copied(self) -> Tensor:
         pool = torch.empty((len(self._rows), *self._images.shape[1:]), dtype=torch.uint8, device=self._device)
@@ -135,11 +136,14 @@ class TrainingImages:
         return torch.from_numpy(self._images[rows]), rows
 
 
-def _free_memory(device: torch.device) -> int:
-    """Bytes that are free on a device; a CPU's memory is asked of the system."""
+def _free_memory(device: torch.device) -> float:
+    """Bytes that are free on a GPU, or all that a CPU has; infinite where the system does not say."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def statistics_batches(

@@ -85,6 +85,8 @@ class Watch:
         self._known: dict[str, float] = {}
         self._held: dict[str, int] = {}  # rows in a row, by problem
         self._wrong = False
+        self.fatal: Problem | None = None
+        """What ``on_collapse`` is about and has been wrong for ``patience`` rows or more, also when it is no news."""
 
     @property
     def calm(self) -> bool:
@@ -99,6 +101,8 @@ class Watch:
         if row["step"] <= self._settings.warm_up:
             return []
         self._held = {name: self._held.get(name, 0) + 1 for name in found}
+        lasting = (found[name] for name, rows in self._held.items() if rows >= self._settings.patience)
+        self.fatal = next((problem for problem in lasting if problem.fatal), None)
         return [found[name] for name, rows in self._held.items() if rows == self._settings.patience]
 
 

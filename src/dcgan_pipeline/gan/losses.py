@@ -19,4 +19,4 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 def whole(logits: Tensor) -> Tensor:
     """Lift logits of half precision to float32, in which losses are taken; others stay as they are."""
-    return logits.float() if logits.dtype is torch.bfloat16 else logits
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def _labels_for(network: Generator | ConditionalGenerator, count: int, labels: T
         if labels is not None:
             raise InputError("labels need a conditional generator, got labels for one without; leave them out")
         return ()
-    labels = labels_in_turn(count, network.labels) if labels is None else labels
+    labels = labels_in_turn(count, network.labels) if labels is None else torch.as_tensor(labels)
     if len(labels) != count or bool(((labels < 0) | (labels >= network.labels)).any()):
         raise InputError(
             f"labels must be one class number from 0 to {network.labels - 1} for each of {count} images, got "
@@ -141,6 +141,8 @@ def sample_batches(
     uint8 of shape (n, C, S, S)
         n is ``batch_size``, and less at the ends.
     """
+    if batch_norm not in get_args(BatchNorm):
+        raise InputError(f"batch_norm must be one of {', '.join(get_args(BatchNorm))}, got {batch_norm!r}")
     network = load_generator(gan, device)
     together = batch_norm == "batch"
     network.train(together)  # momentum is 0: the stored statistics stay as they are
@@ -160,9 +162,9 @@ def sample_batches(
 def sample_seeds(
     network: Generator | ConditionalGenerator, latent: str, seeds: Sequence[int] | NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """Draw one image for each seed, the first that :func:`sample` draws with it: uint8 (len(seeds), C, S, S).
+    """Draw one image for each seed, from the first z that :func:`sample` draws with it: uint8 (len(seeds), C, S, S).
 
-    A conditional G draws the class ``seed % classes``.
+    It is the first sample of the seed; but a conditional G draws the class ``seed % classes``.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def sample_seeds(
     """
     length, classes = network.latent_dim, getattr(network, "labels", 0)
     z = [draw_latent(_DRAWN, length, latent, torch_stream(int(seed), "samples"))[:1] for seed in seeds]
-    labels = torch.tensor([int(seed) % classes for seed in seeds]) if classes else None
+    labels = torch.tensor([int(seed) % classes for seed in seeds], dtype=torch.int64) if classes else None
     return generate(network, torch.cat([torch.empty(0, length), *z]), labels=labels)
 
 

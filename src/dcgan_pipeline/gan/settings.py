@@ -179,13 +179,13 @@ class TrainSettings(Settings):
     with (:func:`dcgan_pipeline.gan.acceleration.resolve_precision`)."""
     fused_adam: bool = True
     """Adam in one pass over memory: the same formulas, rounded elsewhere."""
-    compile: Literal["none", "default", "reduce-overhead", "auto"] = "none"
-    """Modes of ``torch.compile``; reduce-overhead replays CUDA graphs. auto: that on a GPU, and none on a CPU."""
+    compile: Literal["none", "default", "auto"] = "none"
+    """default: the networks through ``torch.compile``; auto: so on a GPU, and none on a CPU."""
     data: Literal["auto", "device", "stream"] = "auto"
     """device: all images on the device, as uint8; stream: read from their shards ahead of the step; auto: device on a
     GPU where they fit."""
     device_memory: float = Field(default=0.5, gt=0, le=1)
-    """Share of the device's free memory that the images may take."""
+    """Share of a GPU's free memory, or of a CPU's memory, that the images may take."""
     log_every: int = Field(default=25, ge=1)
     sample_every: int = Field(default=100, ge=1)
     sample_count: int = Field(default=64, ge=2)

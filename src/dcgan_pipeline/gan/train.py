@@ -42,6 +42,7 @@ LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
 Log = Callable[[dict[str, float], int], None]
 Show = Callable[[NDArray[np.uint8], int], None]
 _LOSSES = ["loss_d", "loss_g", "d_real", "d_fake"]
+BACK = "back from step"  # how the event of a row begins that follows a rollback
 _COLUMNS = ["step", *_LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality and the event come after them
 
 
@@ -135,9 +136,10 @@ def train_gan(
     """
     rows, reference = _hold_out(rows, settings.quality)
     if len(rows) < settings.batch_size:
+        held = f", {settings.quality.held_out} held out (train.quality.held_out)" if settings.quality.held_out else ""
         raise InputError(
             f"train.batch_size must be at most the number of training images, got {settings.batch_size} for "
-            f"{len(rows)} images; lower it, or add images"
+            f"{len(rows)} images{held}; lower it, or add images"
         )
     architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
     labels = training_labels(labels, rows, architecture)
@@ -204,6 +206,11 @@ class _Run:
                 reached = self.trainer.step
                 self._roll_back(problem)
                 advance(self.trainer.step - reached)
+            # A training that was shortened to where it is: the end is always a row, and a frame.
+            if self.record.since:
+                self._report()
+            if self.record.steps[-1:] != [self.trainer.step]:
+                self._draw()
 
     def _train(self, advance: Advance) -> Problem | None:
         """Train until the last step, or until there is a problem to go back for."""
@@ -221,6 +228,7 @@ class _Run:
             if self._is_row(step):
                 note, problem = self._report()
                 if problem:
+                    advance(1, note)
                     return problem
             if step % settings.sample_every == 0 or last:
                 self._draw()
@@ -259,7 +267,7 @@ class _Run:
         record.since = []
         note = f"loss D {row.get('loss_d', math.nan):.2f} G {row.get('loss_g', math.nan):.2f}, "
         note += f"{rate['train.images_per_second']:,.0f} images/s"
-        return note, self._to_act_on(problems)
+        return note, self._to_act_on(self._watch.fatal)
 
     def _is_due(self, every: int | None) -> bool:
         """Whether a multiple of ``every`` lies after the row before, or training ends."""
@@ -309,8 +317,7 @@ class _Run:
             self._stop(f"losses must be finite, and by step {row['step']} they are not ({found})")
         return row
 
-    def _to_act_on(self, problems: list[Problem]) -> Problem | None:
-        fatal = next((problem for problem in problems if problem.fatal), None)
+    def _to_act_on(self, fatal: Problem | None) -> Problem | None:
         do = self._settings.diagnostics.on_collapse
         if fatal is None or do == "warn":
             return None
@@ -324,11 +331,15 @@ class _Run:
         good = self.record.good
         where = "there is no checkpoint from before"
         if good is not None:
-            again = ", or goes on from with train.diagnostics.on_collapse=rollback"
-            where = (
-                f"the last good checkpoint is {self._file(good)}, which train.resume=true makes the result with "
-                f"train.steps={good}{again if self._settings.diagnostics.on_collapse != 'rollback' else ''}"
-            )
+            s = self._settings
+            ways = []
+            if not (s.decay_epochs or s.decay_steps):  # a decay depends on the length, which may then not change
+                epochs = ",train.epochs=null" if s.epochs is not None else ""
+                ways.append(f"makes the result with train.steps={good}{epochs}")
+            if s.diagnostics.on_collapse != "rollback":
+                ways.append("goes on from with train.diagnostics.on_collapse=rollback")
+            where = f"the last good checkpoint is {self._file(good)}"
+            where += f", which train.resume=true {', or '.join(ways)}" if ways else ""
         raise InputError(f"{what}; lower train.learning_rate and start anew; {where}")
 
     def _roll_back(self, problem: Problem) -> None:
@@ -356,7 +367,7 @@ class _Run:
     def _came_back(self, step: int) -> list[str]:
         """Say of the rollbacks to the row before, or since, where they came from."""
         before = self.record.history[-1]["step"] if self.record.history else 0
-        return [f"back from step {r['at']}" for r in self.record.rollbacks if before <= r["to"] < step]
+        return [f"{BACK} {r['at']}" for r in self.record.rollbacks if before <= r["to"] < step]
 
     def _replay(self) -> Watch:
         watch = Watch(self._settings.diagnostics)
@@ -372,11 +383,12 @@ class _Run:
     def _save(self) -> None:
         step, record = self.trainer.step, self.record
         self._finite(_mean(record.since, step))  # a checkpoint is never of a training that has diverged
+        before = record.good
         if self._watch.calm:
             record.good = step
         state = self.trainer.state(**self._identity, **record.settings(self.frames))
         if not all(bool(value.isfinite().all()) for value in state.tensors.values()):
-            record.good = None if record.good == step else record.good
+            record.good = before
             self._stop(f"weights must be finite, and after step {step} they are not")
         state.save(self._file(step))
         kept = {self._file(step), *([] if record.good is None else [self._file(record.good)])}
@@ -406,8 +418,15 @@ class _Run:
                 f"train.resume needs a checkpoint of this training set, and there is none in {self._checkpoints}; "
                 "set it to false"
             )
-        saved = Weights.load(files[-1])
-        _check_unchanged(trainer.state(**self._identity).settings, saved.settings, files[-1])
+        # One that is later than where training shall end is left alone: an earlier one is wanted as the result.
+        file = next((file for file in reversed(files) if file <= self._file(self._total)), files[-1])
+        saved = Weights.load(file)
+        if not {"samples", "good", "rollbacks", "scalers"} <= saved.settings.keys():
+            raise InputError(
+                f"train.resume needs a checkpoint of this version, and {file.name} was made by an earlier one; set it "
+                "to false to start anew"
+            )
+        _check_unchanged(trainer.state(**self._identity).settings, saved.settings, file)
         if (reached := saved.settings["step"]) > self._total:
             raise InputError(
                 f"train.steps must be at least the step of the checkpoint on resuming, got {self._total} and "
@@ -474,6 +493,8 @@ def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> N
 
 
 def _value(settings: dict[str, Any], name: str) -> Any:
+    """Look a setting up; a checkpoint of an older version may lack it."""
+    found: Any = settings
     for key in name.split("."):
-        settings = settings[key]
-    return settings
+        found = (found or {}).get(key)
+    return found

@@ -217,7 +217,8 @@ class Trainer:
             self.average.load_state_dict(weights.part(AVERAGE))
         for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
             self._restore_adam(name, network, weights.part(f"adam.{name}."))
-            self._scalers[name].load_state_dict(weights.settings["scalers"][name])
+            if scaler := weights.settings["scalers"][name]:  # none where another device had another precision
+                self._scalers[name].load_state_dict(scaler)
         self.fixed_z = weights.tensors["fixed_z"]
         self._noise.set_state(weights.tensors["noise_state"])
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -96,17 +97,21 @@ def _write_parts(
     folder: Path, gan: Weights, settings: SampleSettings, seed: int, device: torch.device, advance: Advance
 ) -> list[Path]:
     files = []
+    pictures = None  # one stream for all parts in a row, so that nothing before them is drawn again
     for start in range(0, settings.count, PART):
         end = min(start + PART, settings.count)
         name = f"{start // PART:05d}"
         part = folder / (f"{name}.zip" if settings.format == "zip" else name)
         if part.exists():  # whole: it got its name when it was
             advance(end - start)
+            pictures = None
         else:
             unfinished = folder / f"{_UNFINISHED}{part.name}"
-            batches = _stream(gan, settings, seed, device, start, end, advance)
+            pictures = pictures or _pictures(
+                _stream(gan, settings, seed, device, start, settings.count, advance), start
+            )
             write = _write_zip if settings.format == "zip" else _write_folder
-            write(unfinished, _pictures(batches, start))
+            write(unfinished, islice(pictures, end - start))
             os.replace(unfinished, part)
         files.append(part)
     return files

@@ -30,7 +30,7 @@ def train_dcgan(
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.settings import TrainSettings
-    from dcgan_pipeline.gan.train import train_gan
+    from dcgan_pipeline.gan.train import BACK, train_gan
     from dcgan_pipeline.hashing.groups import kept_rows
     from dcgan_pipeline.tracking import LiveLog
 
@@ -46,7 +46,8 @@ def train_dcgan(
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
     made = trained.gan.settings
     metrics |= {"train.images": float(made["training_images"]), "train.steps": float(made["step"])}
-    metrics |= {"train.warnings": float((trained.history["event"] != "").sum())}
+    events = [said for event in trained.history["event"] for said in event.split("; ")]
+    metrics |= {"train.warnings": float(sum(said != "" and not said.startswith(BACK) for said in events))}
     metrics |= {"train.rollbacks": float(len(made["rollbacks"]))}
     return trained.gan, trained.history, trained.samples, metrics
 
