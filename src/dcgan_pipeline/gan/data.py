@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.parallel import Group
 from dcgan_pipeline.gan.statistics import BATCH
 from dcgan_pipeline.progress import track
 from dcgan_pipeline.randomness import derived_seed, numpy_stream
@@ -80,6 +81,8 @@ class TrainingImages:
         device, stream, or auto: device where it is a GPU and they fit.
     share
         Of the device's free memory that the images may take.
+    group
+        Processes that take a share of every minibatch each; none: one that takes all.
 
     Raises
     ------
@@ -95,7 +98,9 @@ class TrainingImages:
         device: torch.device,
         where: str = "auto",
         share: float = 0.5,
+        group: Group | None = None,
     ) -> None:
+        self._group = group or Group()
         self._images, self._rows, self._labels, self._device = images, rows, labels, device
         needed = len(rows) * math.prod(images.shape[1:])
         wanted = where == "device" or (where == "auto" and device.type == "cuda")
@@ -130,6 +135,7 @@ class TrainingImages:
                 reader.shutdown(cancel_futures=True)
 
     def _read(self, places: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
+        places = self._group.share(places)
         rows = self._rows[places]
         if self._pool is not None:
             return self._pool[torch.from_numpy(places).to(self._device)], rows

@@ -181,6 +181,10 @@ class TrainSettings(Settings):
     """Adam in one pass over memory: the same formulas, rounded elsewhere."""
     compile: Literal["none", "default", "auto"] = "none"
     """default: the networks through ``torch.compile``; auto: so on a GPU, and none on a CPU."""
+    processes: int = Field(default=1, ge=1)
+    """Of this machine that share every minibatch: on GPUs one each (:mod:`dcgan_pipeline.gan.parallel`)."""
+    batch_norm: Literal["synchronised", "per_process"] = "synchronised"
+    """Over the minibatch of all processes, or of each its own."""
     data: Literal["auto", "device", "stream"] = "auto"
     """device: all images on the device, as uint8; stream: read from their shards ahead of the step; auto: device on a
     GPU where they fit."""
@@ -200,6 +204,15 @@ class TrainSettings(Settings):
     def _one_length(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError(f"set one of epochs and steps, and the other to null, got {self.epochs} and {self.steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.batch_size % self.processes or self.batch_size < 2 * self.processes:
+            raise ValueError(
+                f"batch_size must be a multiple of processes, two images or more each, got {self.batch_size} for "
+                f"{self.processes} processes"
+            )
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,9 +27,10 @@ from dcgan_pipeline.gan.conditional import labels_in_turn, training_labels
 from dcgan_pipeline.gan.data import TrainingImages, statistics_batches, to_pixels
 from dcgan_pipeline.gan.diagnostics import Problem, Watch
 from dcgan_pipeline.gan.frames import FrameFolder
+from dcgan_pipeline.gan.parallel import Group, together
 from dcgan_pipeline.gan.quality.judge import Judge, make_judge
 from dcgan_pipeline.gan.sampling import draw_latent
-from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
+from dcgan_pipeline.gan.settings import Architecture, TrainSettings, resolve_architecture
 from dcgan_pipeline.gan.statistics import BATCH
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.gan.watch_settings import QualitySettings
@@ -143,13 +145,15 @@ def train_gan(
         )
     architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
     labels = training_labels(labels, rows, architecture)
-    trainer = Trainer(architecture, settings, seed, device)
     training_set = hashlib.sha256(rows.tobytes()).hexdigest()
     identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
     own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
     judge = make_judge(settings.quality, architecture, images[reference], device) if settings.quality.every else None
-    run = _Run(trainer, images, rows, labels, own, identity, judge, log, show)
-    run.to_the_end()
+    others = partial(_follow, images, rows, labels, architecture, settings, seed)
+    with together(settings.processes, device, others) as group:
+        trainer = Trainer(architecture, settings, seed, device, group)
+        run = _Run(trainer, images, rows, labels, own, identity, judge, log, show)
+        run.to_the_end()
     of_rows = None if labels is None else labels[rows]
     trainer.recompute_statistics(statistics_batches(images, rows, seed, device, labels), LATENT_BATCHES, of_rows)
     record = run.record
@@ -168,6 +172,46 @@ def _hold_out(rows: NDArray[np.int64], settings: QualitySettings) -> tuple[NDArr
 def _table(history: list[dict[str, Any]]) -> pd.DataFrame:
     measured = dict.fromkeys(name for row in history for name in row if name not in _COLUMNS and name != "event")
     return pd.DataFrame(history, columns=[*_COLUMNS, *measured, "event"])
+
+
+def _pile(
+    trainer: Trainer, images: ShardedArray, rows: NDArray[np.int64], labels: NDArray[np.int64] | None
+) -> TrainingImages:
+    settings = trainer.settings
+    return TrainingImages(images, rows, labels, trainer.device, settings.data, settings.device_memory, trainer.group)
+
+
+def _batches(pile: TrainingImages, trainer: Trainer, rollbacks: int) -> Iterator[tuple[Tensor, ...]]:
+    order = derived_seed(trainer.seed, "order after a rollback", rollbacks) if rollbacks else trainer.seed
+    return pile.batches(trainer.settings.batch_size, order, trainer.step)
+
+
+def _is_row(settings: TrainSettings, step: int, total: int) -> bool:
+    return step % settings.log_every == 0 or step == total
+
+
+def _follow(
+    images: ShardedArray,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    architecture: Architecture,
+    settings: TrainSettings,
+    seed: int,
+    group: Group,
+    device: torch.device,
+) -> None:
+    """Train in another process what the first one trains, which alone keeps, logs and decides anything."""
+    trainer = Trainer(architecture, settings, seed, device, group)
+    pile, total = _pile(trainer, images, rows, labels), settings.total_steps(len(rows))
+    while start := group.tell(None):
+        checkpoint, rollbacks = start
+        if checkpoint is not None:
+            trainer.restore(Weights.load(checkpoint))
+        for batch in islice(_batches(pile, trainer, rollbacks), max(0, total - trainer.step)):
+            trainer.set_learning_rate(settings.learning_rate_at(trainer.step, len(rows)))
+            trainer.update(*batch)
+            if _is_row(settings, trainer.step, total) and group.tell(None):
+                break
 
 
 class _Run:
@@ -193,19 +237,20 @@ class _Run:
         self._data = diagnostics.look(images[numpy_stream(0, "diagnostics images").choice(rows, some, replace=False)])
         self.record, self.frames = self._resume() if trainer.settings.resume else self._start()
         self._watch = self._replay()
-        self._pile = TrainingImages(
-            images, rows, labels, trainer.device, self._settings.data, self._settings.device_memory
-        )
+        self._pile = _pile(trainer, images, rows, labels)
         self._clock = (time.monotonic(), trainer.step)
 
     def to_the_end(self) -> None:
         """Train until the last step, going back as often as it takes."""
         with progress_bar("train: DCGAN", self._total) as advance:
             advance(self.trainer.step)
+            self._tell(go_on=True)
             while problem := self._train(advance):
                 reached = self.trainer.step
                 self._roll_back(problem)
+                self._tell(go_on=True)
                 advance(self.trainer.step - reached)
+            self._tell(go_on=False)
             # A training that was shortened to where it is: the end is always a row, and a frame.
             if self.record.since:
                 self._report()
@@ -227,6 +272,7 @@ class _Run:
             note = None
             if self._is_row(step):
                 note, problem = self._report()
+                trainer.group.tell(problem is not None)
                 if problem:
                     advance(1, note)
                     return problem
@@ -237,13 +283,16 @@ class _Run:
             advance(1, note)
         return None
 
+    def _tell(self, go_on: bool) -> None:
+        """Tell the other processes from which checkpoint to go on, if any, and after how many rollbacks; or to end."""
+        at = self._file(self.trainer.step) if self.trainer.step else None
+        self.trainer.group.tell((at, len(self.record.rollbacks)) if go_on else None)
+
     def _batches(self) -> Iterator[tuple[Tensor, ...]]:
-        seed, times = self.trainer.seed, len(self.record.rollbacks)
-        order = derived_seed(seed, "order after a rollback", times) if times else seed
-        return self._pile.batches(self._settings.batch_size, order, self.trainer.step)
+        return _batches(self._pile, self.trainer, len(self.record.rollbacks))
 
     def _is_row(self, step: int) -> bool:
-        return step % self._settings.log_every == 0 or step == self._total
+        return _is_row(self._settings, step, self._total)
 
     def _gradients(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
         networks = {"g": self.trainer.generator, "d": self.trainer.discriminator}

@@ -16,6 +16,7 @@ from dcgan_pipeline.gan.conditional import build_discriminator, build_generator,
 from dcgan_pipeline.gan.data import labels_of, to_device, to_pixels
 from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss, whole
 from dcgan_pipeline.gan.networks import initialise
+from dcgan_pipeline.gan.parallel import Group, synchronise
 from dcgan_pipeline.gan.sampling import AVERAGE, draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.progress import track
@@ -38,8 +39,16 @@ class Trainer:
         (sample_count, latent_dim): what the samples through training are drawn from.
     """
 
-    def __init__(self, architecture: Architecture, settings: TrainSettings, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        settings: TrainSettings,
+        seed: int,
+        device: torch.device,
+        group: Group | None = None,
+    ) -> None:
         self.architecture, self.settings, self.seed, self.device = architecture, settings, seed, device
+        self.group = group or Group()
         self.step = 0
         weights = torch_stream(seed, "initial weights")
         self.generator, self.discriminator = build_generator(architecture), build_discriminator(architecture)
@@ -57,6 +66,9 @@ class Trainer:
             name: torch.amp.GradScaler(device.type, init_scale=1024.0, enabled=self._dtype == torch.float16)
             for name in self._optimizers
         }
+        if settings.batch_norm == "synchronised" and self.group.size > 1:
+            for network in (self.generator, self.discriminator):
+                synchronise(network, self.group)
         self._generate = compiled(self.generator, settings.compile, device)
         self._judge = compiled(self.discriminator, settings.compile, device)
         self._noise = torch_stream(seed, "training z")
@@ -101,14 +113,17 @@ class Trainer:
             shares of both that it tells right (accuracy_real, accuracy_fake); only those of the network that the
             schedule updates.
         """
-        if self.settings.schedule == "both":
-            found = self._update_discriminator(real, *labels) | self._update_generator(len(real), *labels)
-        elif self.step % 2 == 0:  # G first (authors' code)
-            found = self._update_generator(len(real), *labels)
-        else:
-            found = self._update_discriminator(real, *labels)
+        with self.group.step():
+            found = self._step(real, *labels)
         self.step += 1
-        return found
+        return self.group.mean(found)
+
+    def _step(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
+        if self.settings.schedule == "both":
+            return self._update_discriminator(real, *labels) | self._update_generator(len(real), *labels)
+        if self.step % 2 == 0:  # G first (authors' code)
+            return self._update_generator(len(real), *labels)
+        return self._update_discriminator(real, *labels)
 
     def _update_discriminator(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self._autocast():
@@ -148,14 +163,16 @@ class Trainer:
         optimizer, scaler = self._optimizers[name], self._scalers[name]
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
+        self.group.average_gradients(getattr(self, name).parameters())
         scaler.unscale_(optimizer)
         scaler.step(optimizer)
         scaler.update()
 
     def _draw_z(self, count: int) -> Tensor:
         # On the CPU, so that the same seed gives the same z on every device.
-        z = draw_latent(count, self.architecture.latent_dim, self.settings.latent, self._noise)
-        return to_device(z, self.device)
+        # Every process of a group draws all, and takes its share.
+        z = draw_latent(count * self.group.size, self.architecture.latent_dim, self.settings.latent, self._noise)
+        return to_device(self.group.share(z), self.device)
 
     def _autocast(self) -> torch.autocast:
         mixed = self._dtype != torch.float32

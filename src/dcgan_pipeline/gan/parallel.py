@@ -1,0 +1,182 @@
+"""Several processes of one machine that train together, a share of every minibatch each.
+
+All draw the same minibatches and the same z from the same streams, and each works on its share. Gradients are
+averaged after every backward pass, of the network alone that is being updated: nothing is wrapped, so that D's
+gradients cannot leak into G's step. With synchronised batch norm the result is that of one process, but for rounding.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+from dcgan_pipeline.errors import InputError
+
+
+class Group:
+    """Processes that train together; without a size, one that trains alone."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+        self._in_step = False
+
+    def share(self, whole: Any) -> Any:
+        """Take this process's part of what a minibatch has: an array or a tensor, each image in turn."""
+        return whole[self.rank :: self.size]
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Synchronise batch norm within: outside, the first process draws samples alone."""
+        self._in_step = True
+        try:
+            yield
+        finally:
+            self._in_step = False
+
+    @property
+    def synchronises(self) -> bool:
+        """Whether batch norm is of the minibatch of all."""
+        return self._in_step and self.size > 1
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Give all the mean of their gradients, in one message."""
+        if self.size > 1:
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            for gradient, mean in zip(gradients, self._mean(gradients), strict=True):
+                gradient.copy_(mean)
+
+    def mean(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the means of scalars over all."""
+        if self.size == 1:
+            return found
+        return dict(zip(found, self._mean(list(found.values())), strict=True))
+
+    def _mean(self, tensors: list[Tensor]) -> list[Tensor]:
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        distributed.all_reduce(flat)
+        parts = (flat / self.size).split([tensor.numel() for tensor in tensors])
+        return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+
+    def mean_with_gradient(self, value: Tensor) -> Tensor:
+        """Return the mean over all, through which gradients flow."""
+        return _Sum.apply(value) / self.size
+
+    def tell(self, what: Any) -> Any:
+        """Give all what the first process says."""
+        if self.size == 1:
+            return what
+        said = [what]
+        distributed.broadcast_object_list(said, src=0)
+        return said[0]
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
+def synchronise(network: nn.Module, group: Group) -> None:
+    """Let every batch norm of a network be over the minibatch of all processes, in a step.
+
+    PyTorch's SyncBatchNorm does the same on GPUs alone.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.forward = partial(_normalise, module, group)  # type: ignore[method-assign]
+
+
+def _normalise(norm: nn.BatchNorm1d | nn.BatchNorm2d, group: Group, x: Tensor) -> Tensor:
+    if not group.synchronises:
+        return type(norm).forward(norm, x)
+    over = [d for d in range(x.ndim) if d != 1]
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    whole = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+    centred = whole - group.mean_with_gradient(whole.mean(over)).view(shape)
+    variance = group.mean_with_gradient(centred.square().mean(over))
+    y = centred * torch.rsqrt(variance + norm.eps).view(shape)
+    if norm.affine:
+        y = y * norm.weight.view(shape) + norm.bias.view(shape)
+    return y.to(x.dtype)
+
+
+Work = Callable[[Group, torch.device], None]
+
+
+@contextmanager
+def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
+    """Start the others, each with ``work``, a function that can be pickled, and be the first of the group.
+
+    They meet through a file and talk on the loopback interface. They end with this process, however it ends: a
+    message that nobody answers is an error.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer GPUs than processes.
+    """
+    if size == 1:
+        yield Group()
+        return
+    if device.type == "cuda" and torch.cuda.device_count() < size:
+        raise InputError(f"train.processes must be at most the number of GPUs, {torch.cuda.device_count()}, got {size}")
+    with TemporaryDirectory(prefix="dcgan") as folder:
+        meeting = (Path(folder) / "meeting").as_uri()
+        threads = max(1, torch.get_num_threads() // size)
+        others = torch.multiprocessing.start_processes(
+            _other, (size, meeting, device.type, threads, work), nprocs=size - 1, join=False, start_method="spawn"
+        )
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(threads)
+            yield _join(0, size, meeting, device)
+            distributed.barrier()
+            others.join()
+        except RuntimeError:
+            others.join(timeout=10)  # says what went wrong where another process did first
+            raise
+        finally:
+            torch.set_num_threads(before)
+            for process in others.processes:
+                process.terminate()
+            for process in others.processes:
+                process.join()
+            if distributed.is_initialized():
+                distributed.destroy_process_group()
+
+
+def _join(rank: int, size: int, meeting: str, device: torch.device) -> Group:
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):  # of one machine: nobody else can connect
+        os.environ.setdefault(name, "lo0" if sys.platform == "darwin" else "lo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, init_method=meeting, rank=rank, world_size=size)
+    return Group(rank, size)
+
+
+def _other(index: int, size: int, meeting: str, kind: str, threads: int, work: Work) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and ends the others
+    torch.set_num_threads(threads)
+    device = torch.device(kind, index + 1) if kind == "cuda" else torch.device(kind)
+    work(_join(index + 1, size, meeting, device), device)
+    distributed.barrier()
+    os._exit(0)  # at once: it has nothing to keep, and threads of the backend may abort a slower end
