@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -108,8 +110,18 @@ class Project:
         )
 
 
-def make_project(path: Path) -> Project:
-    """Copy the configuration of the repository and make it tiny."""
+@cache
+def mlflow_database() -> bytes:
+    """A new database of MLflow: making one takes it seconds, in fifty migrations."""
+    from mlflow import MlflowClient
+
+    with TemporaryDirectory() as folder, chdir(folder):
+        MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+        return Path("mlflow.db").read_bytes()
+
+
+def make_project(path: Path, with_database: bool = True) -> Project:
+    """Copy the configuration of the repository and make it tiny; ``with_database``: as after a run long ago."""
     (path / "src").mkdir(parents=True)
     shutil.copytree(REPOSITORY / "conf", path / "conf", ignore=shutil.ignore_patterns("local"))
     shutil.copytree(REPOSITORY / "notebooks", path / "notebooks")
@@ -118,6 +130,8 @@ def make_project(path: Path) -> Project:
     (path / "conf/local").mkdir()
     for stage, settings in TINY.items():
         (path / f"conf/local/parameters_{stage}.yml").write_text(yaml.safe_dump({stage: settings}))
+    if with_database:
+        (path / "mlflow.db").write_bytes(mlflow_database())
     return Project(path)
 
 
@@ -130,7 +144,7 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project in which every stage has run once; tests read it and leave it as it is."""
-    project = make_project(tmp_path_factory.mktemp("finished") / "project")
+    project = make_project(tmp_path_factory.mktemp("finished") / "project", with_database=False)
     project.run()
     return project
 
