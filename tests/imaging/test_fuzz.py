@@ -96,7 +96,7 @@ def test_archives_are_read_in_place_or_refused_in_one_line(tmp_path):
     folder, work = tmp_path / "a/b/c", tmp_path / "work"
     folder.mkdir(parents=True)
     read: Counter[str] = Counter()
-    for number, made in enumerate(fuzz.archives(200, 0)):
+    for number, made in enumerate(fuzz.archives(120, 0)):
         path = folder / made.name
         path.write_bytes(made.data)
         outcome = fuzz.read_or_refused(path, work / str(number))
