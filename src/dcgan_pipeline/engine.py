@@ -228,15 +228,20 @@ def _raise(error: Exception) -> Any:
 
 def _work(connection: Connection) -> None:
     """Run tasks until there is no parent any more; this is the worker's side."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process, and the parent ends this one
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with suppress(EOFError):
         function = connection.recv()
         while True:
             _reply(connection, function, connection.recv())
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Let a process that was started with ``multiprocessing`` end with its parent, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process, and the parent ends this one
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()  # even one that was killed closes its end

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.networks import EPSILON, SLOPE, Discriminator, Generator
+from dcgan_pipeline.gan.networks import (
+    EPSILON,
+    SLOPE,
+    Discriminator,
+    Generator,
+    convolution,
+    transposed_convolution,
+)
 from dcgan_pipeline.gan.settings import Architecture
 
 
@@ -54,18 +61,7 @@ class ConditionalGenerator(nn.Module):
         self.hidden_norm = _norm1d(architecture.hidden)
         self.project = nn.Linear(architecture.hidden + self.labels, units, bias=False)
         self.project_norm = _norm1d(units)
-        self.convs = nn.ModuleList(
-            nn.ConvTranspose2d(
-                layer.channels_out + self.labels,
-                layer.channels_in,
-                architecture.kernel,
-                layer.stride,
-                padding=architecture.padding,
-                output_padding=architecture.output_padding(layer.stride),
-                bias=False,
-            )
-            for layer in layers
-        )
+        self.convs = nn.ModuleList(transposed_convolution(architecture, layer, self.labels) for layer in layers)
         self.norms = nn.ModuleList(_norm2d(layer.channels_in) for layer in layers[:-1])
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -86,17 +82,7 @@ class ConditionalDiscriminator(nn.Module):
         super().__init__()
         layers = architecture.layers()
         self.labels = architecture.labels
-        self.convs = nn.ModuleList(
-            nn.Conv2d(
-                layer.channels_in + self.labels,
-                layer.channels_out,
-                architecture.kernel,
-                layer.stride,
-                padding=architecture.padding,
-                bias=False,
-            )
-            for layer in layers
-        )
+        self.convs = nn.ModuleList(convolution(architecture, layer, self.labels) for layer in layers)
         self.norms = nn.ModuleList(_norm2d(layer.channels_out) for layer in layers[1:])
         units = layers[-1].channels_out * architecture.base**2
         self.hidden = nn.Linear(units + self.labels, architecture.hidden, bias=False)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan_pipeline.gan.settings import Architecture
+from dcgan_pipeline.gan.settings import Architecture, ConvLayer
 
 EPSILON = 1e-8  # of batch norm (authors' code)
 SLOPE = 0.2  # of LeakyReLU (paper 4)
@@ -17,6 +17,18 @@ def _batch_norm(maps: int) -> nn.BatchNorm2d:
     # Training uses batch statistics. Momentum 0 leaves the stored ones alone: they are set by
     # `statistics.recompute`, as the authors do it, and not by a running average.
     return nn.BatchNorm2d(maps, eps=EPSILON, momentum=0.0)
+
+
+def convolution(architecture: Architecture, layer: ConvLayer, joined: int = 0) -> nn.Conv2d:
+    """Make a convolution of D, with so many maps ``joined`` to its input."""
+    maps, padding = layer.channels_in + joined, architecture.padding
+    return nn.Conv2d(maps, layer.channels_out, architecture.kernel, layer.stride, padding, bias=False)
+
+
+def transposed_convolution(architecture: Architecture, layer: ConvLayer, joined: int = 0) -> nn.ConvTranspose2d:
+    """Make the convolution of G that mirrors one of D, with so many maps ``joined`` to its input."""
+    maps, padding = layer.channels_out + joined, (architecture.padding, architecture.output_padding(layer.stride))
+    return nn.ConvTranspose2d(maps, layer.channels_in, architecture.kernel, layer.stride, *padding, bias=False)
 
 
 class Generator(nn.Module):
@@ -34,18 +46,7 @@ class Generator(nn.Module):
         units = layers[0].channels_out * architecture.base**2
         self.project = nn.Linear(architecture.latent_dim, units, bias=False)
         self.project_norm = nn.BatchNorm1d(units, eps=EPSILON, momentum=0.0)
-        self.convs = nn.ModuleList(
-            nn.ConvTranspose2d(
-                layer.channels_out,
-                layer.channels_in,
-                architecture.kernel,
-                layer.stride,
-                padding=architecture.padding,
-                output_padding=architecture.output_padding(layer.stride),
-                bias=False,
-            )
-            for layer in layers
-        )
+        self.convs = nn.ModuleList(transposed_convolution(architecture, layer) for layer in layers)
         self.norms = nn.ModuleList(_batch_norm(layer.channels_in) for layer in layers[:-1])
 
     def forward(self, z: Tensor) -> Tensor:
@@ -63,17 +64,7 @@ class Discriminator(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         layers = architecture.layers()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(
-                layer.channels_in,
-                layer.channels_out,
-                architecture.kernel,
-                layer.stride,
-                padding=architecture.padding,
-                bias=False,
-            )
-            for layer in layers
-        )
+        self.convs = nn.ModuleList(convolution(architecture, layer) for layer in layers)
         self.norms = nn.ModuleList(_batch_norm(layer.channels_out) for layer in layers[1:])
         self.logit = nn.Linear(layers[-1].channels_out * architecture.base**2, 1, bias=False)
 

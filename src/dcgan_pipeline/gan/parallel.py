@@ -8,10 +8,10 @@ gradients cannot leak into G's step. With synchronised batch norm the result is 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.multiprocessing import ProcessExitedException
 
+from dcgan_pipeline.engine import end_with_parent
 from dcgan_pipeline.errors import InputError
 
 
@@ -127,13 +129,12 @@ Work = Callable[[Group, torch.device], None]
 def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
     """Start the others, each with ``work``, a function that can be pickled, and be the first of the group.
 
-    They meet through a file and talk on the loopback interface. They end with this process, however it ends: a
-    message that nobody answers is an error.
+    They meet through a file and talk on the loopback interface. They end with this process, however it ends.
 
     Raises
     ------
     InputError
-        Where there are fewer GPUs than processes.
+        Where there are fewer GPUs than processes, or another process was killed.
     """
     if size == 1:
         yield Group()
@@ -152,8 +153,16 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
             yield _join(0, size, meeting, device)
             distributed.barrier()
             others.join()
-        except RuntimeError:
-            others.join(timeout=10)  # says what went wrong where another process did first
+        except RuntimeError:  # perhaps since another process has ended
+            try:
+                others.join(timeout=10)
+            except ProcessExitedException as death:
+                how = death.signal_name or death
+                raise InputError(
+                    f"all processes of a training must live through it, and one did not ({how}); "
+                    "if memory ran out, lower train.processes or train.batch_size; train.resume=true goes on from the "
+                    "last checkpoint"
+                ) from None
             raise
         finally:
             torch.set_num_threads(before)
@@ -169,12 +178,13 @@ def _join(rank: int, size: int, meeting: str, device: torch.device) -> Group:
     for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):  # of one machine: nobody else can connect
         os.environ.setdefault(name, "lo0" if sys.platform == "darwin" else "lo")
     backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, init_method=meeting, rank=rank, world_size=size)
+    patience = timedelta(days=1)  # the others wait while the first measures quality; a dead one is noticed at once
+    distributed.init_process_group(backend, meeting, patience, rank=rank, world_size=size)
     return Group(rank, size)
 
 
 def _other(index: int, size: int, meeting: str, kind: str, threads: int, work: Work) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and ends the others
+    end_with_parent()
     torch.set_num_threads(threads)
     device = torch.device(kind, index + 1) if kind == "cuda" else torch.device(kind)
     work(_join(index + 1, size, meeting, device), device)
