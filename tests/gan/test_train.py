@@ -6,9 +6,10 @@ import torch
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import diagnostics, statistics
 from dcgan_pipeline.gan.data import statistics_batches
+from dcgan_pipeline.gan.plan import hold_out
 from dcgan_pipeline.gan.sampling import load_discriminator
 from dcgan_pipeline.gan.settings import TrainSettings
-from dcgan_pipeline.gan.train import _hold_out, train_gan
+from dcgan_pipeline.gan.train import train_gan
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.gan.watch_settings import QualitySettings
 from dcgan_pipeline.weights import Weights
@@ -542,7 +543,7 @@ def test_quality_changes_nothing_of_the_training_and_is_the_same_after_a_resume(
 
 
 def test_images_held_out_are_never_trained_on_and_the_same_for_every_seed(stored, pixels, tmp_path):
-    chosen = {tuple(_hold_out(ROWS, QualitySettings(held_out=5))[1]) for _ in range(2)}
+    chosen = {tuple(hold_out(ROWS, QualitySettings(held_out=5))[1]) for _ in range(2)}
     assert len(chosen) == 1
     held = list(chosen.pop())
     spoiled = pixels.copy()
@@ -557,9 +558,9 @@ def test_images_held_out_are_never_trained_on_and_the_same_for_every_seed(stored
 
 
 def test_rows_are_parted_without_loss():
-    train, held = _hold_out(ROWS, QualitySettings(held_out=5))
+    train, held = hold_out(ROWS, QualitySettings(held_out=5))
     assert sorted([*train, *held]) == sorted(ROWS)
-    train, beside = _hold_out(ROWS, QualitySettings(samples=7))
+    train, beside = hold_out(ROWS, QualitySettings(samples=7))
     np.testing.assert_array_equal(train, ROWS)
     assert len(beside) == 7
     assert set(beside) <= set(ROWS)

@@ -24,6 +24,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import statistics
 from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.networks import Discriminator, Generator
+from dcgan_pipeline.gan.run import LATENT_BATCHES
 from dcgan_pipeline.gan.sampling import draw_latent
 from dcgan_pipeline.gan.settings import (
     Architecture,
@@ -32,7 +33,6 @@ from dcgan_pipeline.gan.settings import (
     presets,
     resolve_architecture,
 )
-from dcgan_pipeline.gan.train import LATENT_BATCHES
 from dcgan_pipeline.progress import track
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights

@@ -29,8 +29,9 @@ def train_dcgan(
     """
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.gan.run import BACK
     from dcgan_pipeline.gan.settings import TrainSettings
-    from dcgan_pipeline.gan.train import BACK, train_gan
+    from dcgan_pipeline.gan.train import train_gan
     from dcgan_pipeline.hashing.groups import kept_rows
     from dcgan_pipeline.tracking import LiveLog
 

@@ -1,0 +1,321 @@
+"""One training from its first step to its last: the loop around :class:`~dcgan_pipeline.gan.trainer.Trainer`."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.checkpoints import Checkpoints
+from dcgan_pipeline.gan.data import statistics_batches
+from dcgan_pipeline.gan.diagnostics import Problem, Watch
+from dcgan_pipeline.gan.frames import FrameFolder
+from dcgan_pipeline.gan.measures import Measures, uncounted
+from dcgan_pipeline.gan.parallel import Group
+from dcgan_pipeline.gan.plan import Plan
+from dcgan_pipeline.gan.trainer import Trainer
+from dcgan_pipeline.progress import Advance, progress_bar
+from dcgan_pipeline.weights import Weights
+
+logger = logging.getLogger(__name__)
+
+LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
+LOSSES = ["loss_d", "loss_g", "d_real", "d_fake"]
+BACK = "back from step"  # how the event of a row begins that follows a rollback
+Log = Callable[[dict[str, float], int], None]
+Show = Callable[[NDArray[np.uint8], int], None]
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Who is told what while a training runs."""
+
+    log: Log
+    """Called with numbers and the step."""
+    show: Show | None = None
+    """Called with samples from the fixed z, uint8 (sample_count, C, S, S), and the step."""
+    saved: Callable[[int], None] | None = None
+    """Called with the step of every checkpoint."""
+    bar: Callable[[str, int], AbstractContextManager[Advance]] = progress_bar
+
+
+class Finished(NamedTuple):
+    """What the first process of a training ends with; it can be pickled."""
+
+    gan: Weights
+    history: list[dict[str, Any]]
+    steps: list[int]
+    """When samples were drawn."""
+    frames: FrameFolder
+    """Where they are."""
+
+
+def lead(plan: Plan, reports: Reports, group: Group, device: torch.device) -> Finished:
+    """Train as the first process, which alone keeps, logs and decides anything."""
+    trainer = plan.trainer(group, device)
+    run = _Run(plan, trainer, reports)
+    run.to_the_end()
+    of_rows = None if plan.labels is None else plan.labels[plan.rows]
+    real = statistics_batches(plan.images, plan.rows, plan.seed, device, plan.labels)
+    trainer.recompute_statistics(real, LATENT_BATCHES, of_rows)
+    gan = trainer.state(**plan.identity, rollbacks=run.record.rollbacks)
+    return Finished(gan, run.record.history, run.record.steps, run.frames)
+
+
+def follow(plan: Plan, group: Group, device: torch.device) -> None:
+    """Train in another process what the first one trains."""
+    trainer = plan.trainer(group, device)
+    pile = plan.pile(trainer)
+    while start := group.tell(None):
+        checkpoint, rollbacks = start
+        if checkpoint is not None:
+            trainer.restore(Weights.load(checkpoint))
+        for batch in islice(plan.batches(pile, trainer, rollbacks), max(0, plan.total - trainer.step)):
+            trainer.set_learning_rate(plan.learning_rate_at(trainer.step))
+            trainer.update(*batch)
+            if plan.is_row(trainer.step) and group.tell(None):
+                break
+
+
+@dataclass
+class _Record:
+    """What grows while training runs, and is kept in every checkpoint."""
+
+    history: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    """When samples were drawn."""
+    since: list[dict[str, Tensor]] = field(default_factory=list)
+    """Losses since the last row of the history."""
+    rollbacks: list[dict[str, Any]] = field(default_factory=list)
+    good: int | None = None
+    """Step of the newest checkpoint that was saved while nothing was wrong."""
+
+    @classmethod
+    def of(cls, saved: Weights, device: torch.device) -> _Record:
+        values = saved.settings
+        since = [{k: torch.tensor(v, device=device) for k, v in found.items()} for found in values["since"]]
+        return cls(values["history"], values["samples"]["steps"], since, values["rollbacks"], values["good"])
+
+    def settings(self, frames: FrameFolder) -> dict[str, Any]:
+        return {
+            "history": self.history,
+            "samples": {"folder": frames.name, "steps": self.steps},
+            "since": [{name: float(value) for name, value in found.items()} for found in self.since],
+            "rollbacks": self.rollbacks,
+            "good": self.good,
+        }
+
+    def last_row(self) -> int:
+        return self.history[-1]["step"] if self.history else 0
+
+
+class _Run:
+    """One training: what it works on, what it has so far, and where it keeps it."""
+
+    def __init__(self, plan: Plan, trainer: Trainer, reports: Reports) -> None:
+        self._plan, self.trainer, self._reports = plan, trainer, reports
+        self._settings, self._total = plan.settings, plan.total
+        self._checkpoints = Checkpoints(plan.checkpoints)
+        self._measures = Measures(plan, trainer)
+        self.record, self.frames = self._resume() if plan.settings.resume else (_Record(), self._checkpoints.start())
+        self._watch = self._replay()
+        self._pile = plan.pile(trainer)
+        self._clock = (time.monotonic(), trainer.step)
+
+    def to_the_end(self) -> None:
+        """Train until the last step, going back as often as it takes."""
+        with self._reports.bar("train: DCGAN", self._total) as advance:
+            advance(self.trainer.step)
+            self._tell(go_on=True)
+            while problem := self._train(advance):
+                reached = self.trainer.step
+                self._roll_back(problem)
+                self._tell(go_on=True)
+                advance(self.trainer.step - reached)
+            self._tell(go_on=False)
+            # A training that was shortened to where it is: the end is always a row, and a frame.
+            if self.record.since:
+                self._report()
+            if self.record.steps[-1:] != [self.trainer.step]:
+                self._draw()
+
+    def _train(self, advance: Advance) -> Problem | None:
+        """Train until the last step, or until there is a problem to go back for."""
+        plan, trainer, record, settings = self._plan, self.trainer, self.record, self._settings
+        batches = plan.batches(self._pile, trainer, len(record.rollbacks))
+        for batch in islice(batches, max(0, self._total - trainer.step)):
+            if not record.steps:  # what an untrained G draws
+                self._draw()
+            trainer.set_learning_rate(plan.learning_rate_at(trainer.step))
+            found = trainer.update(*batch)
+            last, step = trainer.step == self._total, trainer.step
+            if plan.is_row(step) or plan.is_row(step + 1):  # where minibatches update one network, both have a norm
+                found |= self._measures.gradients(found)
+            record.since.append(found)
+            note = None
+            if plan.is_row(step):
+                note, problem = self._report()
+                trainer.group.tell(problem is not None)
+                if problem:
+                    advance(1, note)
+                    return problem
+            if step % settings.sample_every == 0 or last:
+                self._draw()
+            if step % settings.checkpoint_every == 0 or last:
+                self._save()
+            advance(1, note)
+        return None
+
+    def _tell(self, go_on: bool) -> None:
+        """Tell the other processes from which checkpoint to go on, if any, and after how many rollbacks; or to end."""
+        at = self._checkpoints.file(self.trainer.step) if self.trainer.step else None
+        self.trainer.group.tell((at, len(self.record.rollbacks)) if go_on else None)
+
+    def _report(self) -> tuple[str, Problem | None]:
+        """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
+        step, record = self.trainer.step, self.record
+        row = _without_overflow(self._finite(_mean(record.since, step))) | self._measures.samples()
+        if self._is_due(self._settings.quality.every):
+            row |= self._measures.quality()
+        problems = self._watch.see(row)
+        rate = self._rate()
+        self._reports.log({f"train.{name}": value for name, value in row.items() if name != "step"} | rate, step)
+        for problem in problems:
+            logger.warning("step %d: %s; see docs/training.md", step, problem.text)
+        row["event"] = "; ".join([*self._came_back(step), *(problem.text for problem in problems)])
+        record.history.append(row)
+        record.since = []
+        note = f"loss D {row.get('loss_d', math.nan):.2f} G {row.get('loss_g', math.nan):.2f}, "
+        note += f"{rate['train.images_per_second']:,.0f} images/s"
+        return note, self._to_act_on(self._watch.fatal)
+
+    def _is_due(self, every: int | None) -> bool:
+        """Whether a multiple of ``every`` lies after the row before, or training ends."""
+        step, before = self.trainer.step, self.record.last_row()
+        return every is not None and (step // every > before // every or step == self._total)
+
+    def _rate(self) -> dict[str, float]:
+        """Images a second since the last row: for the screen and MLflow alone, as it is never the same again."""
+        (then, before), self._clock = self._clock, (time.monotonic(), self.trainer.step)
+        seconds = max(self._clock[0] - then, 1e-9)
+        return {"train.images_per_second": (self.trainer.step - before) * self._settings.batch_size / seconds}
+
+    def _draw(self) -> None:
+        step = self.trainer.step
+        with uncounted(self.trainer.average or self.trainer.generator):
+            images = self.trainer.draw_fixed()
+        self.frames.write(step, images)
+        self.record.steps.append(step)
+        if self._reports.show:
+            self._reports.show(images, step)
+
+    # ---- checkpoints
+
+    def _save(self) -> None:
+        step, record = self.trainer.step, self.record
+        self._finite(_mean(record.since, step))  # a checkpoint is never of a training that has diverged
+        before = record.good
+        if self._watch.calm:
+            record.good = step
+        state = self.trainer.state(**self._plan.identity, **record.settings(self.frames))
+        if not all(bool(value.isfinite().all()) for value in state.tensors.values()):
+            record.good = before
+            self._stop(f"weights must be finite, and after step {step} they are not")
+        self._checkpoints.save(state, record.good, self.frames)
+        if self._reports.saved:
+            self._reports.saved(step)
+
+    def _resume(self) -> tuple[_Record, FrameFolder]:
+        now = self.trainer.state(**self._plan.identity).settings
+        saved, frames = self._checkpoints.resume(now, self._total)
+        self.trainer.restore(saved)
+        return _Record.of(saved, self.trainer.device), frames
+
+    def _replay(self) -> Watch:
+        watch = Watch(self._settings.diagnostics)
+        for row in self.record.history:
+            watch.see(row)
+        return watch
+
+    # ---- when something is wrong
+
+    def _finite(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Stop a training that has diverged."""
+        if not all(math.isfinite(value) for name, value in row.items() if not name.startswith("grad_norm")):
+            found = ", ".join(f"{name} {value}" for name, value in row.items() if name in LOSSES)
+            self._stop(f"losses must be finite, and by step {row['step']} they are not ({found})")
+        return row
+
+    def _to_act_on(self, fatal: Problem | None) -> Problem | None:
+        do = self._settings.diagnostics.on_collapse
+        if fatal is None or do == "warn":
+            return None
+        if do == "stop":
+            self._stop(f"training must not collapse, and by step {self.trainer.step} {fatal.text}")
+        return fatal
+
+    def _stop(self, what: str) -> NoReturn:
+        """End the training, so that a resume goes on from the last good checkpoint."""
+        good = self.record.good
+        where = "there is no checkpoint from before"
+        if good is not None:
+            self._checkpoints.forget_after(good)
+            s = self._settings
+            ways = []
+            if not (s.decay_epochs or s.decay_steps):  # a decay depends on the length, which may then not change
+                epochs = ",train.epochs=null" if s.epochs is not None else ""
+                ways.append(f"makes the result with train.steps={good}{epochs}")
+            if s.diagnostics.on_collapse != "rollback":
+                ways.append("goes on from with train.diagnostics.on_collapse=rollback")
+            where = f"the last good checkpoint is {self._checkpoints.file(good)}"
+            where += f", which train.resume=true {', or '.join(ways)}" if ways else ""
+        raise InputError(f"{what}; lower train.learning_rate and start anew; {where}")
+
+    def _roll_back(self, problem: Problem) -> None:
+        """Go on from the last good checkpoint with other batches and other z.
+
+        Every setting stays what the result says it was: a learning rate that is lowered on the way would not.
+        """
+        at, good, times = self.trainer.step, self.record.good, len(self.record.rollbacks)
+        if good is None or times >= self._settings.diagnostics.max_rollbacks:
+            after = f", after {times} rollback{'s' if times > 1 else ''}," if times else ""
+            self._stop(f"training must not collapse, and by step {at}{after} {problem.text}")
+        rollbacks = [*self.record.rollbacks, {"at": at, "to": good, "because": problem.text}]
+        logger.warning("going back from step %d to the checkpoint of step %d, with other random numbers", at, good)
+        self._checkpoints.forget_after(good)
+        saved = Weights.load(self._checkpoints.file(good))
+        self.trainer.restore(saved)
+        self.record = _Record.of(saved, self.trainer.device)
+        self.record.rollbacks = rollbacks
+        self.trainer.take_other_numbers(len(rollbacks))
+        self._watch = self._replay()
+        self._save()  # a run that is killed now does not go back a second time
+        self._reports.log({"train.rollbacks": float(len(rollbacks))}, at)
+        self._clock = (time.monotonic(), self.trainer.step)
+
+    def _came_back(self, step: int) -> list[str]:
+        """Say of the rollbacks to the row before, or since, where they came from."""
+        before = self.record.last_row()
+        return [f"{BACK} {r['at']}" for r in self.record.rollbacks if before <= r["to"] < step]
+
+
+def _without_overflow(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out gradients that overflowed: float16 skips such a step, in float32 the next losses are not finite."""
+    return {name: value for name, value in row.items() if math.isfinite(value)}
+
+
+def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, Any]:
+    names = sorted({name for found in since for name in found})
+    means = {name: float(torch.stack([f[name] for f in since if name in f]).mean()) for name in names}
+    return {"step": step, **means}
