@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ import torch
 import yaml
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
+from dcgan_pipeline.engine import start_ray
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -230,3 +232,24 @@ def tiny_yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("yunet") / "tiny.onnx"
     onnx.save(model, path)
     return path
+
+
+@pytest.fixture(scope="session", params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Each kind of device that results must be the same on."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    return torch.device(request.param)
+
+
+@pytest.fixture(scope="module")
+def ray_here() -> Any:
+    """Ray as the engine itself starts it, in this process, with two CPUs."""
+    if not importlib.util.find_spec("ray"):
+        pytest.skip("the ray extra is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)  # never a cluster that happens to be there
+        yield start_ray(2)
+        import ray
+
+        ray.shutdown()

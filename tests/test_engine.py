@@ -1,5 +1,4 @@
 import functools
-import importlib.util
 import ipaddress
 import multiprocessing
 import os
@@ -17,20 +16,6 @@ from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
 
 ENGINES = ["local", "processes", "ray"]
-
-
-@pytest.fixture(scope="module")
-def ray_here():
-    """Ray as the engine itself starts it, in this process; shut down after the last test of this module."""
-    if not importlib.util.find_spec("ray"):
-        pytest.skip("the ray extra is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RAY_ADDRESS", raising=False)  # never a cluster that happens to be there
-        list(run_tasks(three_to_the, [1], EngineSettings(name="ray", workers=2)))
-        import ray
-
-        yield ray
-        ray.shutdown()
 
 
 @pytest.fixture(params=ENGINES)

@@ -265,7 +265,7 @@ def _reply(connection: Connection, function: Callable[[Any], Any], task: Any) ->
 def _ray(
     function: Callable[[Any], Any], tasks: Sequence[Any], workers: int | None, describe: Callable[[Any], str]
 ) -> Iterator[Any]:
-    ray = _start_ray(workers)
+    ray = start_ray(workers)
     places = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     yield from _in_order(_RayTasks(ray, function, tasks, describe), places, len(tasks))
 
@@ -295,7 +295,19 @@ class _RayTasks:
             raise _gave_up(self._describe(self._tasks[k]), type(error).__name__) from None
 
 
-def _start_ray(workers: int | None) -> Any:
+def start_ray(workers: int | None) -> Any:
+    """Connect to the cluster that ``RAY_ADDRESS`` names, or start Ray on this machine's loopback interface.
+
+    Parameters
+    ----------
+    workers
+        CPUs of the Ray that is started here; none: as many as there are cores.
+
+    Raises
+    ------
+    InputError
+        Where Ray is not installed or not there.
+    """
     address = os.environ.get("RAY_ADDRESS")  # it names the cluster; without it Ray starts here, on loopback
     host, port = _host_and_port(address) if address else ("127.0.0.1", None)
     # Ray reads these when it is imported. It takes no loopback address without the first (resolve_ip_for_localhost),

@@ -11,93 +11,58 @@ import pytest
 import torch
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan import train
 from dcgan_pipeline.gan.parallel import Group, synchronise, together
 from dcgan_pipeline.gan.settings import TrainSettings
 
 CPU = torch.device("cpu")
-# A large epsilon in Adam: with the paper's, a parameter whose gradient is rounding alone takes a whole step by it.
-BASE = {
-    "architecture": {"latent_dim": 5, "width": 3, "kernel": 3},
-    "steps": 10,
-    "batch_size": 8,
-    "sample_count": 4,
-    "log_every": 2,
-    "sample_every": 5,
-    "checkpoint_every": 4,
-    "adam_epsilon": 1e-3,
-    "learning_rate": 1e-3,
-    "quality": {"every": None},
-}
-
-
-@pytest.fixture(scope="module")
-def array(stored):
-    return stored(np.random.default_rng(0).integers(0, 256, (40, 1, 16, 16), dtype=np.uint8))
-
-
-def run(array, folder, processes, log=lambda losses, step: None, **values):
-    settings = TrainSettings.parse(BASE | {"processes": processes} | values, "train")
-    return train.train_gan(array, np.arange(40), settings, 0, CPU, folder, log, np.arange(40) % 3)
-
-
-def apart(one, two):
-    """The largest difference of a weight."""
-    return max(
-        float((value - two.gan.tensors[name]).abs().max())
-        for name, value in one.gan.tensors.items()
-        if name.startswith(("generator.", "discriminator.")) and "running" not in name and "batches" not in name
-    )
-
-
-def moved(one, array, folder, values):
-    return apart(one, run(array, folder, 1, **(values | {"steps": 1, "learning_rate": 1e-12})))
+SHAPE = {"latent_dim": 5, "width": 3, "kernel": 3}
 
 
 @pytest.mark.parametrize(
     "values",
     [
         {"schedule": "both"},
-        {"schedule": "alternate", "architecture": {**BASE["architecture"], "labels": 3, "hidden": 6}},
+        {"schedule": "alternate", "architecture": {**SHAPE, "labels": 3, "hidden": 6}},
     ],
 )
-def test_with_synchronised_batch_norm_two_processes_are_one(array, tmp_path, values):
-    one, two = (run(array, tmp_path / str(processes), processes, **values) for processes in (1, 2))
-    assert moved(one, array, tmp_path / "start", values) > 1e-3
+def test_with_synchronised_batch_norm_two_processes_are_one(train_together, apart, tmp_path, values):
+    one, two = (train_together(tmp_path / str(processes), processes, **values) for processes in (1, 2))
+    start = train_together(tmp_path / "start", 1, **(values | {"steps": 1, "learning_rate": 1e-12}))
+    assert apart(one, start) > 1e-3
     assert apart(one, two) < 1e-5
     losses = [name for name in one.history if name not in ("step", "event")]
     pd.testing.assert_frame_equal(one.history[losses], two.history[losses], rtol=1e-3, atol=1e-4)
     assert one.history["step"].tolist() == two.history["step"].tolist()
 
 
-def test_batch_norm_of_each_process_is_another_training_but_one_training(array, tmp_path):
-    one = run(array, tmp_path / "one", 1)
-    own = run(array, tmp_path / "own", 2, batch_norm="per_process")
+def test_batch_norm_of_each_process_is_another_training_but_one_training(train_together, apart, tmp_path):
+    one = train_together(tmp_path / "one", 1)
+    own = train_together(tmp_path / "own", 2, batch_norm="per_process")
     assert apart(one, own) > 1e-4  # batches of four are normalised apart
 
 
-def test_a_killed_training_of_two_goes_on_bit_for_bit(array, tmp_path):
+def test_a_killed_training_of_two_goes_on_bit_for_bit(train_together, apart, tmp_path):
     def stop(losses, step):
         if step == 6:
             raise KeyboardInterrupt
 
-    whole = run(array, tmp_path / "whole", 2)
+    whole = train_together(tmp_path / "whole", 2)
     with pytest.raises(KeyboardInterrupt):
-        run(array, tmp_path / "killed", 2, log=stop)
+        train_together(tmp_path / "killed", 2, log=stop)
     assert not multiprocessing.active_children()
-    again = run(array, tmp_path / "killed", 2, resume=True)
+    again = train_together(tmp_path / "killed", 2, resume=True)
     assert apart(whole, again) == 0
     pd.testing.assert_frame_equal(whole.history, again.history, check_exact=True)
 
 
-def test_a_process_that_dies_ends_the_training_and_leaves_nobody(array, tmp_path):
+def test_a_process_that_dies_ends_the_training_and_leaves_nobody(train_together, tmp_path):
     def kill(losses, step):
         if step == 4:
             for process in multiprocessing.active_children():
                 process.kill()
 
     with pytest.raises(InputError, match=r"and one did not \(SIGKILL\); if memory ran out, lower train.processes"):
-        run(array, tmp_path, 2, log=kill)
+        train_together(tmp_path, 2, log=kill)
     assert not multiprocessing.active_children()
     assert not torch.distributed.is_initialized()
 
@@ -105,7 +70,7 @@ def test_a_process_that_dies_ends_the_training_and_leaves_nobody(array, tmp_path
 @pytest.mark.parametrize("values", [{"processes": 3}, {"processes": 8}])
 def test_batches_that_cannot_be_shared_are_refused(values):
     with pytest.raises(InputError, match=r"batch_size must be a multiple of processes, two images or more each, got 8"):
-        TrainSettings.parse(BASE | values, "train")
+        TrainSettings.parse({"steps": 10, "batch_size": 8} | values, "train")
 
 
 def test_one_process_starts_no_other():

@@ -21,7 +21,7 @@ def run_node(stored, tmp_path):
         records, duplicates = pd.DataFrame({"label": labels}), pd.DataFrame({"row": [7], "kept": [False]})
         records.attrs, duplicates.attrs = {"images_id": records_id}, {"images_id": "one", "images": 20}
         train = {"architecture": SHAPE, "steps": 1, "batch_size": 4, "sample_count": 2}
-        return train_dcgan(images, records, duplicates, tmp_path, train, 0, "cpu")
+        return train_dcgan(images, records, duplicates, tmp_path, train, 0, "cpu", {})
 
     return run
 

@@ -1,4 +1,4 @@
-"""Several processes of one machine that train together, a share of every minibatch each.
+"""Several processes that train together, a share of every minibatch each; here those of one machine.
 
 All draw the same minibatches and the same z from the same streams, and each works on its share. Gradients are
 averaged after every backward pass, of the network alone that is being updated: nothing is wrapped, so that D's
@@ -150,7 +150,7 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
         before = torch.get_num_threads()
         try:
             torch.set_num_threads(threads)
-            yield _join(0, size, meeting, device)
+            yield join(0, size, device, loopback=True, init_method=meeting)
             distributed.barrier()
             others.join()
         except RuntimeError:  # perhaps since another process has ended
@@ -174,12 +174,22 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
                 distributed.destroy_process_group()
 
 
-def _join(rank: int, size: int, meeting: str, device: torch.device) -> Group:
-    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):  # of one machine: nobody else can connect
-        os.environ.setdefault(name, "lo0" if sys.platform == "darwin" else "lo")
+def join(rank: int, size: int, device: torch.device, loopback: bool, **meeting: Any) -> Group:
+    """Become one of a group of processes.
+
+    Parameters
+    ----------
+    loopback
+        Whether all are of one machine, so that nobody else needs to connect.
+    meeting
+        ``init_method`` or ``store`` of :func:`torch.distributed.init_process_group`.
+    """
+    if loopback:
+        for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+            os.environ.setdefault(name, "lo0" if sys.platform == "darwin" else "lo")
     backend = "nccl" if device.type == "cuda" else "gloo"
     patience = timedelta(days=1)  # the others wait while the first measures quality; a dead one is noticed at once
-    distributed.init_process_group(backend, meeting, patience, rank=rank, world_size=size)
+    distributed.init_process_group(backend, timeout=patience, rank=rank, world_size=size, **meeting)
     return Group(rank, size)
 
 
@@ -187,6 +197,6 @@ def _other(index: int, size: int, meeting: str, kind: str, threads: int, work: W
     end_with_parent()
     torch.set_num_threads(threads)
     device = torch.device(kind, index + 1) if kind == "cuda" else torch.device(kind)
-    work(_join(index + 1, size, meeting, device), device)
+    work(join(index + 1, size, device, loopback=True, init_method=meeting), device)
     distributed.barrier()
     os._exit(0)  # at once: it has nothing to keep, and threads of the backend may abort a slower end

@@ -179,10 +179,12 @@ class TrainSettings(Settings):
     with (:func:`dcgan_pipeline.gan.acceleration.resolve_precision`)."""
     fused_adam: bool = True
     """Adam in one pass over memory: the same formulas, rounded elsewhere."""
-    compile: Literal["none", "default", "auto"] = "none"
-    """default: the networks through ``torch.compile``; auto: so on a GPU, and none on a CPU."""
+    compile: Literal["none", "default", "graphs", "auto"] = "none"
+    """default: the networks through ``torch.compile``; graphs: replayed as CUDA graphs too; auto: default on a GPU, and
+    none on a CPU."""
     processes: int = Field(default=1, ge=1)
-    """Of this machine that share every minibatch: on GPUs one each (:mod:`dcgan_pipeline.gan.parallel`)."""
+    """That share every minibatch, on GPUs one each: of this machine (:mod:`dcgan_pipeline.gan.parallel`), or with
+    ``engine.name: ray`` of a cluster (:mod:`dcgan_pipeline.gan.cluster`)."""
     batch_norm: Literal["synchronised", "per_process"] = "synchronised"
     """Over the minibatch of all processes, or of each its own."""
     data: Literal["auto", "device", "stream"] = "auto"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dcgan_pipeline.gan import statistics
-from dcgan_pipeline.gan.acceleration import compiled, resolve_precision
+from dcgan_pipeline.gan.acceleration import begin_step, compiled, resolve_precision
 from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn
 from dcgan_pipeline.gan.data import labels_of, to_device, to_pixels
 from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss, whole
@@ -113,6 +113,7 @@ class Trainer:
             shares of both that it tells right (accuracy_real, accuracy_fake); only those of the network that the
             schedule updates.
         """
+        begin_step(self.settings.compile, self.device)
         with self.group.step():
             found = self._step(real, *labels)
         self.step += 1
@@ -126,6 +127,7 @@ class Trainer:
         return self._update_discriminator(real, *labels)
 
     def _update_discriminator(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
+        self._optimizers["discriminator"].zero_grad()  # before the networks run: graphs reuse the gradients' memory
         with torch.no_grad(), self._autocast():
             fake = self._generate(self._draw_z(len(real)), *labels)
         with self._autocast():
@@ -143,6 +145,7 @@ class Trainer:
         return {"loss_d": loss.detach(), **probabilities}
 
     def _update_generator(self, batch: int, *labels: Tensor) -> dict[str, Tensor]:
+        self._optimizers["generator"].zero_grad()
         self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
         with self._autocast():
             on_fake = whole(self._judge(self._generate(self._draw_z(batch), *labels), *labels))
@@ -161,7 +164,6 @@ class Trainer:
 
     def _descend(self, name: str, loss: Tensor) -> None:
         optimizer, scaler = self._optimizers[name], self._scalers[name]
-        optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
         self.group.average_gradients(getattr(self, name).parameters())
         scaler.unscale_(optimizer)

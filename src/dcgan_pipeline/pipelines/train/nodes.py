@@ -22,6 +22,7 @@ def train_dcgan(
     train: dict[str, Any],
     seed: int,
     device: str,
+    engine: dict[str, Any],
 ) -> tuple[Weights, pd.DataFrame, ArrayChunks, dict[str, float]]:
     """Train both networks on the images that ``dedup`` kept; see :mod:`dcgan_pipeline.gan.train`.
 
@@ -29,6 +30,7 @@ def train_dcgan(
     """
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.engine import EngineSettings
     from dcgan_pipeline.gan.run import BACK
     from dcgan_pipeline.gan.settings import TrainSettings
     from dcgan_pipeline.gan.train import train_gan
@@ -41,7 +43,8 @@ def train_dcgan(
     labels = records["label"].to_numpy()
     with LiveLog() as live:
         on = resolve_device(device)
-        trained = train_gan(images, rows, settings, seed, on, checkpoints, live.metrics, labels, live.samples)
+        where = EngineSettings.parse(engine, "engine")
+        trained = train_gan(images, rows, settings, seed, on, checkpoints, live.metrics, labels, live.samples, where)
     numbers = trained.history.drop(columns=["step", "event"])
     last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}

@@ -11,7 +11,10 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 train_dcgan,
-                ["images", "records", "duplicates", "checkpoints", "params:train", "params:seed", "params:device"],
+                [
+                    *("images", "records", "duplicates", "checkpoints"),
+                    *("params:train", "params:seed", "params:device", "params:engine"),
+                ],
                 ["gan", "training_history", "training_samples", "train_metrics"],
                 name="train_dcgan",
             ),
