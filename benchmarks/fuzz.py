@@ -554,16 +554,14 @@ def _sparse(inside: list[tuple[str, bytes]], png: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the three stages make of a source, under the names of the catalog."""
+class CutOut:
+    """What `faces` and `preprocess` make of a source, under the names of the catalog."""
 
     regions: pd.DataFrame
     images: ShardedArray
     thumbnails: ShardedArray
     records: pd.DataFrame
     rejected: pd.DataFrame
-    hash_codes: ShardedArray
-    duplicates: pd.DataFrame
 
     def made(self) -> list[tuple[str, NDArray[np.uint8]]]:
         """(name, pixels) of each image."""
@@ -574,14 +572,22 @@ class Outcome:
         return list(zip(self.rejected["source"], self.rejected["reason"], strict=True))
 
 
-def through_the_stages(
+@dataclass(frozen=True)
+class Outcome(CutOut):
+    """And `dedup`."""
+
+    hash_codes: ShardedArray
+    duplicates: pd.DataFrame
+
+
+def cut_out(
     location: Path,
     work: Path,
     engine: EngineSettings | None = None,
     faces: FacesSettings | None = None,
     preprocess: PreprocessSettings = SETTINGS,
-) -> Outcome:
-    """Run the functions of `faces`, `preprocess` and `dedup` on a source, and check that every file is in one table.
+) -> CutOut:
+    """Run the functions of `faces` and `preprocess` on a source, and check that every file is in one table.
 
     Raises
     ------
@@ -595,17 +601,24 @@ def through_the_stages(
     regions = find_regions(source, faces or FacesSettings(), engine)
     found = crop_and_resize(source, regions, preprocess, engine, work)
     images, thumbnails = _stored(found.images, work / "images"), _stored(found.thumbnails, work / "thumbnails")
-    device = torch.device("cpu")
-    dedup = DedupSettings.model_validate({"autoencoder": {"steps": 20}, "radius": 8, "min_similarity": 0.65})
-    weights, _ = train_autoencoder(thumbnails, dedup.autoencoder, 0, device, lambda *_: None)
-    codes = _stored(compute_codes(thumbnails, weights, 4096, device), work / "codes")
-    duplicates = find_duplicates(Hashed(codes, thumbnails, found.records), images, dedup)
     records, rejected = found.records, found.rejected
-    assert duplicates.attrs["images"] == len(images) == len(records)
-    assert set(duplicates["representative"]) <= set(kept_rows(duplicates))
+    assert len(images) == len(records)
     assert sorted([*records["source_row"], *rejected["source_row"]]) == list(range(len(source)))
     assert rejected["reason"].str.len().gt(0).all()
-    return Outcome(regions, images, thumbnails, records, rejected, codes, duplicates)
+    return CutOut(regions, images, thumbnails, records, rejected)
+
+
+def through_the_stages(location: Path, work: Path, *settings: Any) -> Outcome:
+    """Run the functions of `faces`, `preprocess` and `dedup` on a source; parameters and errors are `cut_out`'s."""
+    found = cut_out(location, work, *settings)
+    device = torch.device("cpu")
+    dedup = DedupSettings.model_validate({"autoencoder": {"steps": 20}, "radius": 8, "min_similarity": 0.65})
+    weights, _ = train_autoencoder(found.thumbnails, dedup.autoencoder, 0, device, lambda *_: None)
+    codes = _stored(compute_codes(found.thumbnails, weights, 4096, device), work / "codes")
+    duplicates = find_duplicates(Hashed(codes, found.thumbnails, found.records), found.images, dedup)
+    assert duplicates.attrs["images"] == len(found.images)
+    assert set(duplicates["representative"]) <= set(kept_rows(duplicates))
+    return Outcome(**vars(found), hash_codes=codes, duplicates=duplicates)
 
 
 def _stored(data: Any, folder: Path) -> ShardedArray:
@@ -625,20 +638,20 @@ def write_pile(files: Iterable[Made], folder: Path) -> Path:
 
 def pixels_alone(folder: Path, count: int = 40) -> dict[str, NDArray[np.uint8]]:
     """Pixels of the good images when there is nothing else."""
-    return dict(through_the_stages(write_pile(good_images(count), folder / "alone"), folder / "alone_work").made())
+    return dict(cut_out(write_pile(good_images(count), folder / "alone"), folder / "alone_work").made())
 
 
-def check_good(outcome: Outcome, alone: dict[str, NDArray[np.uint8]]) -> None:
+def check_good(outcome: CutOut, alone: dict[str, NDArray[np.uint8]]) -> None:
     """Check that all good images are there, bit for bit as they are alone."""
     found = [(name, pixels) for name, pixels in outcome.made() if name in alone]
     assert {name for name, _ in found} == set(alone)
     assert all(np.array_equal(pixels, alone[name]) for name, pixels in found)
 
 
-def read_or_refused(location: Path, work: Path) -> Outcome | None:
-    """Run the stages; None where they refuse a source, in one line."""
+def read_or_refused(location: Path, work: Path) -> CutOut | None:
+    """Run `faces` and `preprocess`; None where they refuse a source, in one line."""
     try:
-        return through_the_stages(location, work)
+        return cut_out(location, work)
     except InputError as error:
         if len(str(error).splitlines()) != 1:
             raise

@@ -17,7 +17,7 @@ from dcgan_pipeline.hashing.settings import DedupSettings
 
 # Few values, so that equal codes are common; widths that are not whole words of 8 bytes among them.
 CODES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 17)), elements=st.sampled_from([0, 1, 255]))
-EXAMPLES = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+EXAMPLES = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 PAPER = DedupSettings(keep="earliest")
 
 

@@ -7,7 +7,7 @@ import sys
 
 from kill import OUTPUTS
 
-MOMENTS = 3  # of each stage; DCGAN_KILL_MOMENTS=30 takes minutes
+MOMENTS = 2  # of each stage; DCGAN_KILL_MOMENTS=30 takes minutes
 
 
 def test_a_stage_that_is_killed_anywhere_gives_the_right_result_when_it_runs_again(request):
