@@ -93,9 +93,21 @@ def test_compiling_without_a_compiler_is_one_line(monkeypatch, tmp_path):
         compiled(torch.nn.Linear(1, 1), "default", CPU)
 
 
-def test_auto_is_what_the_cpu_is_quick_with():
-    assert resolve_precision("auto", CPU) in (torch.float32, torch.bfloat16)
-    assert (resolve_precision("auto", CPU) == torch.bfloat16) == bool(torch.cpu.get_capabilities().get("amx_bf16"))
+@pytest.mark.parametrize(
+    ("has", "type_"),
+    [
+        ({"avx2": True, "avx512_bf16": False}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({}, torch.float32),
+    ],
+)
+def test_auto_is_bfloat16_on_a_cpu_that_multiplies_in_it(monkeypatch, has, type_):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert resolve_precision("auto", CPU) == type_
+
+
+def test_auto_compiles_nothing_on_a_cpu():
     network = torch.nn.Linear(1, 1)
     assert compiled(network, "auto", CPU) is compiled(network, "none", CPU) is network
 

@@ -19,14 +19,15 @@ from dcgan_pipeline.errors import InputError
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """Give the type that convolutions compute in.
 
-    ``auto`` is bfloat16 on a GPU and a CPU that multiply matrices in it (tensor cores, AMX), float16 on an older GPU,
-    and float32 elsewhere.
+    ``auto`` is bfloat16 on a GPU and a CPU that multiply in it (tensor cores; AMX, AVX-512 BF16), float16 on an older
+    GPU, and float32 elsewhere.
     """
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.bfloat16 if torch.cpu.get_capabilities().get("amx_bf16") else torch.float32
+    quick = any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16"))
+    return torch.bfloat16 if quick else torch.float32
 
 
 def compiled(network: nn.Module, mode: str, device: torch.device) -> Any:
