@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
@@ -21,6 +22,26 @@ from dcgan_pipeline.errors import InputError
 
 # Parameters beside the stages' own; the last two are places of images, for `--params=source=...`.
 SHARED = ("seed", "device", "source", "test_source")
+
+
+class ProtocolHooks:
+    """Complete ``params:evaluate`` by the protocol that it names, so that every node and MLflow see the whole of it."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read `protocols.yml`, as every file of settings is read: an environment's over those of `base`."""
+        self._protocols = context.config_loader["protocols"]
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Put the completed settings in the place of the given ones."""
+        from dcgan_pipeline.representation.settings import EvaluateSettings
+
+        parameters = catalog.load("parameters")
+        if "evaluate" in parameters:
+            completed = EvaluateSettings.laid_over(parameters["evaluate"], self._protocols)
+            for name, value in (("parameters", parameters | {"evaluate": completed}), ("params:evaluate", completed)):
+                catalog.get(name).save(value)  # `catalog[name] = value` would be warned of
 
 
 class SettingsHooks:
@@ -36,6 +57,7 @@ class SettingsHooks:
         from dcgan_pipeline.hashing.settings import DedupSettings
         from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
         from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
+        from dcgan_pipeline.representation.labelled import check_labelled
         from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
         schemas: dict[str, Any] = {
@@ -65,6 +87,8 @@ class SettingsHooks:
             architecture = resolve_architecture(train.preset, train.architecture, shape)
             if "features" in parsed:
                 refuse_conditional(architecture.model_dump(), "features need")
+        if "evaluate" in parsed and "labelled_train" in pipeline.inputs():
+            check_labelled(catalog.load("labelled_train"), catalog.load("labelled_test"), parsed["evaluate"])
 
 
 class TrackingHooks:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from dcgan_pipeline.hooks import ProblemHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
+from dcgan_pipeline.hooks import ProblemHooks, ProtocolHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
 
 # Hooks of one kind run in the reverse of this order.
-HOOKS = (SummaryHooks(), TrackingHooks(), RunEndHooks(), ProblemHooks(), SettingsHooks())
+HOOKS = (SummaryHooks(), TrackingHooks(), RunEndHooks(), ProblemHooks(), SettingsHooks(), ProtocolHooks())
 
 
 def _project_path() -> str:
@@ -20,4 +20,5 @@ CONFIG_LOADER_ARGS = {
     # An environment changes the settings that it names and leaves the others of a stage alone.
     "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
     "custom_resolvers": {"project_path": _project_path},
+    "config_patterns": {"protocols": ["protocols*"]},
 }

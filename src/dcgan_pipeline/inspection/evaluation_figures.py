@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dcgan_pipeline.inspection.canvas import MUTED, SERIES, leave_room, new_figure, printable
+from dcgan_pipeline.representation.report import HERE
 
 _CELL, _LARGEST = 0.48, 16.0  # inches of a cell of the confusion matrix, and of the whole at most
 _LABELLED, _NUMBERED = 200, 20  # classes that there is room to name, and to write numbers for
@@ -45,14 +46,14 @@ def confusion_figure(confusion: pd.DataFrame) -> Figure:
 
 def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
     """Draw the accuracies of the table with their spread; published results are hatched."""
-    ours = evaluation["dimensions"].notna()
+    ours = evaluation["source"] == HERE
     caption = (
         "Mean test accuracy of a linear L2-SVM; the bars' whiskers are 1.96 standard deviations over draws of labels."
     )
     if not ours.all():
-        caption += " Hatched: published elsewhere, under other training data (see the table's notes)."
+        caption += " Hatched: published; what is not comparable with this run says why in the table."
     names = [
-        printable(row.features, 44) + ("" if mine else f"\n{row.labels:,} labels")
+        printable(row.features, 44) + ("" if mine else f"\n{printable(row.source, 40)}, {row.labels:,} labels")
         for row, mine in zip(evaluation.itertuples(), ours, strict=True)
     ]
     title = f"What the features are worth with {evaluation['labels'].iloc[0]:,} labels"
@@ -75,4 +76,27 @@ def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
     axes.set_xlabel("accuracy, %")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines["bottom"].set_bounds(0, 100)
+    return figure
+
+
+def label_curve_figure(curve: pd.DataFrame) -> Figure:
+    """Draw accuracy against the number of labels, with bands over the draws."""
+    caption = (
+        "Mean test accuracy of a linear L2-SVM, C chosen anew for each number of labels; bands are the middle 95 % of "
+        "draws of labels. A curve that lies above another at the left needs fewer labels for the same accuracy."
+    )
+    figure = new_figure("Accuracy against labels", caption, 7, 4)
+    leave_room(figure)
+    axes = figure.subplots()
+    for colour, (name, rows) in zip(cycle(SERIES), curve.groupby("features", sort=False), strict=False):
+        axes.plot(rows["labels"], rows["accuracy"], color=colour, label=printable(str(name), 44), marker=".")
+        axes.fill_between(rows["labels"], rows["low"], rows["high"], color=colour, alpha=0.15, linewidth=0)
+    axes.set_xscale("log")
+    numbers = sorted(set(curve["labels"]))
+    axes.set_xticks(numbers, [f"{number:,}" for number in numbers], fontsize=8)
+    axes.minorticks_off()
+    axes.set_xlabel("labels")
+    axes.set_ylabel("accuracy, %")
+    axes.legend(frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,33 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray, check_same_images
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.progress import progress_bar
+from dcgan_pipeline.progress import Advance, progress_bar
 from dcgan_pipeline.representation.features import GAN
-from dcgan_pipeline.representation.protocol import Outcome, draw_labels, judge
+from dcgan_pipeline.representation.protocol import Draws, Outcome, draw_labels, judge
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
 log = logging.getLogger(__name__)
+
+
+Kinds = dict[str, tuple[ShardedArray, ShardedArray]]
+
+
+class Comparison(NamedTuple):
+    """What kinds of features achieved on the same draws."""
+
+    outcomes: dict[str, Outcome]
+    """By kind, in the order given."""
+    classes: list[str]
+    """Names of the classes, in the order of their numbers."""
+    draws: Draws
+
+
+class LabelledRows(NamedTuple):
+    """The labels of both sets, as class numbers, int64."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    classes: list[str]
 
 
 class _Pixels:
@@ -35,20 +56,9 @@ class _Pixels:
 
 
 def compare_features(
-    kinds: dict[str, tuple[ShardedArray, ShardedArray]],
-    labels_train: pd.DataFrame,
-    labels_test: pd.DataFrame,
-    settings: EvaluateSettings,
-    seed: int,
-) -> tuple[dict[str, Outcome], list[str]]:
+    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int
+) -> Comparison:
     """Judge each kind of features (train, test); uint8 images count as raw pixels.
-
-    Returns
-    -------
-    outcomes
-        By kind, in the order given.
-    classes
-        Names of the classes, in the order of their labels.
 
     Raises
     ------
@@ -56,26 +66,45 @@ def compare_features(
         Where features and labels are of different images, the two sets have different classes, or there are too
         few labels.
     """
+    labels = check_kinds(kinds, labels_train, labels_test)
+    draws = draw_labels(labels.train, settings, seed)
+    fits = len(settings.C) * len(draws.selection) + len(draws.report)
+    with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
+        outcomes = judge_kinds(kinds, labels, draws, settings, seed, advance)
+    return Comparison(outcomes, labels.classes, draws)
+
+
+def judge_kinds(
+    kinds: Kinds, labels: LabelledRows, draws: Draws, settings: EvaluateSettings, seed: int, advance: Advance
+) -> dict[str, Outcome]:
+    """Judge each kind on draws that are there, and warn of what a table would not show."""
+    outcomes: dict[str, Outcome] = {}
+    for name, (train, test) in kinds.items():
+        advance(0, note=name)
+        pair = _as_features(train), _as_features(test)
+        outcomes[name] = judge(pair[0], labels.train, pair[1], labels.test, draws, settings.C, seed, advance)
+    _warn(outcomes)
+    return outcomes
+
+
+def check_kinds(kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> LabelledRows:
+    """Check that features and labels belong together, and number the classes.
+
+    Raises
+    ------
+    InputError
+        Where they are of different images, features of different GANs, or the two sets have different classes.
+    """
     for name, (train, test) in kinds.items():
         check_same_images(**{f"{name} (train)": train, "labels_train": labels_train})
         check_same_images(**{f"{name} (test)": test, "labels_test": labels_test})
     _check_one_gan(kinds)
     classes = _shared_classes(labels_train, labels_test)
-    y_train, y_test = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
-    draws = draw_labels(y_train, settings, seed)
-    fits = len(settings.C) * settings.selection_draws + settings.report_draws
-    outcomes: dict[str, Outcome] = {}
-    with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
-        for name, (train, test) in kinds.items():
-            advance(0, note=name)
-            outcomes[name] = judge(
-                _as_features(train), y_train, _as_features(test), y_test, draws, settings.C, seed, advance
-            )
-    _warn(outcomes, settings)
-    return outcomes, classes
+    numbers = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
+    return LabelledRows(*numbers, classes)
 
 
-def _check_one_gan(kinds: dict[str, tuple[ShardedArray, ShardedArray]]) -> None:
+def _check_one_gan(kinds: Kinds) -> None:
     gans = {
         f"{name} ({part})": array.attrs[GAN][:8]
         for name, pair in kinds.items()
@@ -101,7 +130,7 @@ def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> li
     return sorted(train)
 
 
-def _warn(outcomes: dict[str, Outcome], settings: EvaluateSettings) -> None:
+def _warn(outcomes: dict[str, Outcome]) -> None:
     for name, outcome in outcomes.items():
         if outcome.at_edge:
             log.warning("evaluate: the best C of %s is %g, at the edge of evaluate.C; widen it", name, outcome.C)

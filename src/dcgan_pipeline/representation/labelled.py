@@ -14,6 +14,44 @@ from dcgan_pipeline.imaging.crop import crop_and_resize
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
+from dcgan_pipeline.representation.settings import EvaluateSettings
+
+
+def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSettings) -> None:
+    """Refuse labelled sets that cannot be judged, from their listings alone, before anything long starts.
+
+    Raises
+    ------
+    InputError
+        Where a set has no labels, the two have different classes, or there are too few images of a class.
+    """
+    for source in (train, test):
+        _check_has_labels(source)
+    _check_same_classes(train, test)
+    counts = {name: int((train.labels == k).sum()) for k, name in enumerate(train.classes)}
+    rarest = min(counts, key=lambda name: counts[name])
+    labels, wanted = sum(counts.values()), settings.labels_per_class
+    if settings.validation >= labels or (wanted != "all" and counts[rarest] < wanted):
+        raise InputError(
+            f"evaluate needs more labelled images than evaluate.validation, {settings.validation}, and "
+            f"evaluate.labels_per_class, {wanted}, of each class beside them, got {labels} and {counts[rarest]} of "
+            f"{rarest}; lower these, or add images"
+        )
+
+
+def _check_has_labels(source: ImageSource) -> None:
+    if not source.classes:
+        raise InputError(
+            f"a labelled set needs images in two or more folders, one a class, and {source.location} has none; put "
+            "each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
+        )
+
+
+def _check_same_classes(train: ImageSource, test: ImageSource) -> None:
+    ours, theirs = set(train.classes), set(test.classes)
+    if ours != theirs:
+        only = f"only in train: {sorted(ours - theirs)}; only in test: {sorted(theirs - ours)}"
+        raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
 
 
 def prepare_labelled(
@@ -43,11 +81,7 @@ def prepare_labelled(
     InputError
         Where there are no labels at all.
     """
-    if not source.classes:
-        raise InputError(
-            f"a labelled set needs images in two or more folders, one a class, and {source.location} has none; put "
-            "each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
-        )
+    _check_has_labels(source)
     labelled = SubsetSource(source, np.flatnonzero(source.labels != NO_LABEL))
     one = faces.model_copy(update={"faces_per_image": "best"}) if faces.faces_per_image == "all" else faces
     regions = find_regions(labelled, one, engine)

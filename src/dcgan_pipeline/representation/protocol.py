@@ -7,6 +7,8 @@ features is judged on the same draws.
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -41,27 +43,36 @@ class Draws:
     """Rows of the labelled training set: a validation set, and draws of a few labels a class.
 
     ``selection`` is int64 (selection_draws, labels), ``report`` int64 (report_draws, labels), ``validation`` int64.
+    With all labels there is one of each, and the one to report has the validation set in it.
     """
 
     validation: NDArray[np.int64]
     selection: NDArray[np.int64]
     report: NDArray[np.int64]
 
+    def digest(self) -> str:
+        """Tell these draws from others: SHA-256 of their rows."""
+        parts = (self.validation, self.selection, self.report)
+        return hashlib.sha256(repr([(part.shape, part.tobytes()) for part in parts]).encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What one kind of features achieved; accuracies are in per cent.
 
+    ``dimensions`` is the number of features, or none where a network judges by itself; ``labels`` how many a fit had.
     ``validation`` holds the mean validation accuracy for each C, ``accuracies`` the test accuracy of each draw, and
     ``confusion`` (classes, classes) the mean share of each true class (row) that was called each class (column).
     """
 
-    C: float
+    C: float | None
     validation: dict[float, float]
     accuracies: NDArray[np.float64]
     confusion: NDArray[np.float64]
-    dimensions: int
+    dimensions: int | None
+    labels: int
     unconverged: int
+    note: str = ""
 
     @property
     def mean(self) -> float:
@@ -70,13 +81,13 @@ class Outcome:
 
     @property
     def std(self) -> float:
-        """Standard deviation over draws."""
-        return float(self.accuracies.std(ddof=1))
+        """Standard deviation over draws; NaN of one."""
+        return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else math.nan
 
     @property
     def at_edge(self) -> bool:
         """Whether the best C is the smallest or largest candidate, so that a better one may lie beyond."""
-        return self.C in (min(self.validation), max(self.validation)) and len(self.validation) > 1
+        return len(self.validation) > 1 and self.C in (min(self.validation), max(self.validation))
 
 
 def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int) -> Draws:
@@ -88,17 +99,19 @@ def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int
         Where a class has fewer labels than asked, or there are fewer than two classes.
     """
     rng = numpy_stream(seed, "draws of labels")
-    order = rng.permutation(len(labels))
-    validation, pool = order[: settings.validation], order[settings.validation :]
+    validation, pool = _held_out(labels, settings.validation, rng)
     classes = np.unique(labels)
     if len(classes) < 2:
         raise InputError(f"evaluate needs at least two classes, got {len(classes)}; add a folder of another class")
+    if settings.labels_per_class == "all":
+        return Draws(validation, np.sort(pool)[None], np.arange(len(labels))[None])
+    wanted = settings.labels_per_class
     counts = {int(c): int(np.sum(labels[pool] == c)) for c in classes}
     worst = min(counts, key=lambda c: counts[c])
-    if counts[worst] < settings.labels_per_class:
+    if counts[worst] < wanted:
         raise InputError(
             f"evaluate.labels_per_class must be at most what a class has outside the validation set, got "
-            f"{settings.labels_per_class} and {counts[worst]} of class {worst} ({len(labels)} labelled images, "
+            f"{wanted} and {counts[worst]} of class {worst} ({len(labels)} labelled images, "
             f"{settings.validation} held for validation); lower labels_per_class or validation, or add images"
         )
 
@@ -106,12 +119,30 @@ def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int
         members = [pool[labels[pool] == c] for c in classes]
         return np.stack(
             [
-                np.concatenate([rng.choice(m, settings.labels_per_class, replace=False) for m in members])
+                np.concatenate([rng.choice(m, wanted, replace=False) for m in members])
                 for _ in range(count)
             ]
         )
 
     return Draws(validation, draw(settings.selection_draws), draw(settings.report_draws))
+
+
+def most_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int) -> int:
+    """Count the labels of the rarest class outside the validation set: more a class cannot be drawn."""
+    _, pool = _held_out(labels, settings.validation, numpy_stream(seed, "draws of labels"))
+    return min(int(np.sum(labels[pool] == c)) for c in np.unique(labels))
+
+
+def _held_out(
+    labels: NDArray[np.int64], validation: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if validation >= len(labels):
+        raise InputError(
+            f"evaluate.validation must be less than the number of labelled images, got {validation} of {len(labels)}; "
+            "lower it, or add images"
+        )
+    order = rng.permutation(len(labels))
+    return order[:validation], order[validation:]
 
 
 def judge(
@@ -155,7 +186,7 @@ def judge(
     called = _classify([fit(rows, best) for rows in draws.report], test, np.arange(len(test)))
     accuracies = (called == y_test).mean(axis=1) * 100
     confusion = _confusion(called, y_test)
-    return Outcome(best, validation, accuracies, confusion, train.shape[1], unconverged)
+    return Outcome(best, validation, accuracies, confusion, train.shape[1], draws.report.shape[1], unconverged)
 
 
 def _classify(models: list[LinearModel], features: Features, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dcgan_pipeline.arrays import ShardedArray
+    from dcgan_pipeline.representation.settings import EvaluateSettings
 
 
 def judge_features(
@@ -22,22 +23,61 @@ def judge_features(
     labels_test: pd.DataFrame,
     evaluate: dict[str, Any],
     seed: int,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Judge the trained D's features and the baselines by one protocol; see :mod:`dcgan_pipeline.representation`."""
     from dcgan_pipeline.representation import report
     from dcgan_pipeline.representation.compare import compare_features
+
+    settings = _settings(evaluate)
+    kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
+    found = compare_features(kinds, labels_train, labels_test, settings, seed)
+    table = report.tabulate(found.outcomes, report.learned_from(kinds))
+    return (
+        report.beside_published(table, settings.published),
+        report.draw_by_draw(found.outcomes, found.draws),
+        report.confusion_table(found.outcomes[report.OURS], found.classes),
+        report.measure(found.outcomes),
+    )
+
+
+def trace_label_curve(
+    trained_train: ShardedArray,
+    trained_test: ShardedArray,
+    untrained_train: ShardedArray,
+    untrained_test: ShardedArray,
+    pixels_train: ShardedArray,
+    pixels_test: ShardedArray,
+    labels_train: pd.DataFrame,
+    labels_test: pd.DataFrame,
+    evaluate: dict[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Judge the same features with few to all labels; see :mod:`dcgan_pipeline.representation.curve`."""
+    from dcgan_pipeline.representation.curve import label_curve
+
+    kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
+    return label_curve(kinds, labels_train, labels_test, _settings(evaluate), seed)
+
+
+def _settings(evaluate: dict[str, Any]) -> EvaluateSettings:
     from dcgan_pipeline.representation.settings import EvaluateSettings
 
     settings = EvaluateSettings.parse(evaluate, "evaluate")
-    kinds = {
-        report.OURS: (trained_train, trained_test),
-        "untrained discriminator": (untrained_train, untrained_test),
-        "raw pixels": (pixels_train, pixels_test),
-    }
-    outcomes, classes = compare_features(kinds, labels_train, labels_test, settings, seed)
-    table = report.tabulate(outcomes, settings, len(classes))
-    confusion = report.confusion_table(outcomes[report.OURS], classes)
-    return table, confusion, report.measure(outcomes, settings, len(classes))
+    settings.judges("svm")
+    return settings
+
+
+def _kinds(*arrays: ShardedArray) -> dict[str, tuple[ShardedArray, ShardedArray]]:
+    from dcgan_pipeline.representation.report import OURS, PIXELS, UNTRAINED
+
+    return dict(zip((OURS, UNTRAINED, PIXELS), zip(arrays[::2], arrays[1::2], strict=True), strict=True))
+
+
+def write_evaluation(evaluation: pd.DataFrame) -> tuple[str, str]:
+    """Write the table as Markdown and as CSV."""
+    from dcgan_pipeline.representation.report import to_markdown
+
+    return to_markdown(evaluation), evaluation.to_csv(index=False)
 
 
 def draw_accuracies(evaluation: pd.DataFrame) -> Figure:
@@ -45,6 +85,13 @@ def draw_accuracies(evaluation: pd.DataFrame) -> Figure:
     from dcgan_pipeline.inspection.evaluation_figures import accuracy_figure
 
     return accuracy_figure(evaluation)
+
+
+def draw_label_curve(label_curve: pd.DataFrame) -> Figure:
+    """Draw accuracy against the number of labels."""
+    from dcgan_pipeline.inspection.evaluation_figures import label_curve_figure
+
+    return label_curve_figure(label_curve)
 
 
 def draw_confusion(confusion: pd.DataFrame) -> Figure:

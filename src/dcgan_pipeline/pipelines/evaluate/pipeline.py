@@ -1,27 +1,53 @@
-"""The stage ``evaluate``."""
+"""The stage ``evaluate``, and the tool ``label_curve``."""
 
 from kedro.pipeline import Node, Pipeline
 
-from dcgan_pipeline.pipelines.evaluate.nodes import draw_accuracies, draw_confusion, judge_features
+from dcgan_pipeline.pipelines.evaluate.nodes import (
+    draw_accuracies,
+    draw_confusion,
+    draw_label_curve,
+    judge_features,
+    trace_label_curve,
+    write_evaluation,
+)
+
+_FEATURES = [f"{kind}_{part}" for kind in ("features_trained", "features_untrained") for part in ("train", "test")]
+_JUDGED = [*_FEATURES, "labelled_images_train", "labelled_images_test", "labels_train", "labels_test"]
 
 
 def create_pipeline() -> Pipeline:
     """features_*, labels_* -> evaluation, confusion, and their figures."""
-    features = [f"{kind}_{part}" for kind in ("features_trained", "features_untrained") for part in ("train", "test")]
-    pixels = ["labelled_images_train", "labelled_images_test"]
-    labels = ["labels_train", "labels_test"]
     return Pipeline(
         [
             Node(
                 judge_features,
-                [*features, *pixels, *labels, "params:evaluate", "params:seed"],
-                ["evaluation", "confusion", "evaluate_metrics"],
+                [*_JUDGED, "params:evaluate", "params:seed"],
+                ["evaluation", "evaluation_draws", "confusion", "evaluate_metrics"],
                 name="judge_features",
             ),
+            Node(write_evaluation, "evaluation", ["evaluation_markdown", "evaluation_csv"], name="write_evaluation"),
             Node(draw_accuracies, "evaluation", "accuracies", name="draw_accuracies"),
             Node(draw_confusion, "confusion", "confusion_matrix", name="draw_confusion"),
         ],
         namespace="evaluate",
         prefix_datasets_with_namespace=False,
         tags="evaluate",
+    )
+
+
+def create_curve_pipeline() -> Pipeline:
+    """features_*, labels_* -> label_curve, and its figure."""
+    return Pipeline(
+        [
+            Node(
+                trace_label_curve,
+                [*_JUDGED, "params:evaluate", "params:seed"],
+                "label_curve",
+                name="trace_label_curve",
+            ),
+            Node(draw_label_curve, "label_curve", "label_curve_figure", name="draw_label_curve"),
+        ],
+        namespace="label_curve",
+        prefix_datasets_with_namespace=False,
+        tags="label_curve",
     )

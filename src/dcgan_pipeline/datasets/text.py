@@ -1,23 +1,23 @@
-"""An HTML page."""
+"""Text: an HTML page, a Markdown table, CSV."""
 
-from kedro_datasets.text import TextDataset
+from kedro_datasets import text
 
 from dcgan_pipeline.datasets.written_whole import WrittenWhole
 
 
-class PageDataset(WrittenWhole, TextDataset):
-    """``text.TextDataset``, written whole: a page that a browser opens.
+class TextDataset(WrittenWhole, text.TextDataset):
+    """``text.TextDataset``, written whole.
 
     Examples
     --------
     .. code-block:: yaml
 
         dedup_audit:
-          type: dcgan_pipeline.datasets.page.PageDataset
+          type: dcgan_pipeline.datasets.text.TextDataset
           filepath: data/08_reporting/dedup_audit.html
           versioned: true
 
-    >>> dataset = PageDataset(filepath=tmp_path / "page.html")
+    >>> dataset = TextDataset(filepath=tmp_path / "page.html")
     >>> dataset.save("<!doctype html><title>é</title>")
     >>> dataset.load()
     '<!doctype html><title>é</title>'
