@@ -22,7 +22,11 @@ from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.representation.settings import FeaturesSettings
 from dcgan_pipeline.weights import Weights
 
-GAN = "gan"  # the attribute by which features say which trained GAN they are of, or are a baseline for
+# The attributes by which features say which trained GAN they are of, or are a baseline for, and what they were learned
+# from.
+GAN, TRAINED_ON = "gan", "trained_on"
+
+_FLOAT16_END = 65_520  # from here on numbers are rounded to infinity
 
 
 def discriminator_features(
@@ -43,12 +47,14 @@ def discriminator_features(
     Returns
     -------
     ArrayChunks
-        float32 of shape (N, sum of maps x grid x grid): 28 672 numbers for ``imagenet32``, 7 168 for ``svhn32``.
+        float32, or float16 by the settings, of shape (N, sum of maps x grid x grid), layer after layer: 28 672 numbers
+        for all of ``imagenet32``, 7 168 for ``svhn32``.
 
     Raises
     ------
     InputError
-        Where the images are of another shape than D takes, or D is a conditional one: it would need the labels.
+        Where the images are of another shape than D takes, D has not the layers asked for, or D is a conditional one:
+        it would need the labels; and, on the way, where a feature is larger than float16 can hold.
     """
     shape = gan.settings["architecture"]
     refuse_conditional(shape, "features need")
@@ -60,19 +66,58 @@ def discriminator_features(
             f"discriminator takes them, got {' x '.join(map(str, images.shape[1:]))}; set preprocess.image_size and "
             "preprocess.channels as they were in training"
         )
+    layers = _layers(settings, len(network.convs))
 
-    def chunks() -> Iterator[NDArray[np.float32]]:
+    def chunks() -> Iterator[NDArray[np.floating]]:
         size = settings.batch_size
         for batch in track(images.batches(size), f"features: {name}", -(-len(images) // size)):
-            yield _pooled(network, to_range(batch, device), settings.grid)
+            yield _stored(_pooled(network, to_range(batch, device), layers, settings), settings)
 
-    return ArrayChunks(chunks(), {GAN: gan.settings.get(GAN) or gan.digest(), **images.attrs})
+    return ArrayChunks(
+        chunks(), {GAN: gan.settings.get(GAN) or gan.digest(), TRAINED_ON: _learned_from(gan), **images.attrs}
+    )
+
+
+def _learned_from(weights: Weights) -> str:
+    settings = weights.settings
+    if settings["kind"] != "gan":
+        return "nothing"
+    if "imported_from" in settings:
+        return settings["imported_from"]
+    count = settings.get("training_images")
+    return "this run's images, no labels" if count is None else f"{count:,} images of this run, no labels"
+
+
+def _layers(settings: FeaturesSettings, count: int) -> list[int]:
+    layers = list(range(count)) if settings.layers is None else list(settings.layers)
+    if not all(0 <= k < count for k in layers):
+        raise InputError(
+            f"features.layers must be from 0 to {count - 1}, the discriminator's convolutions, got {layers}"
+        )
+    return layers
 
 
 @torch.no_grad()
-def _pooled(network: Discriminator, x: torch.Tensor, grid: int) -> NDArray[np.float32]:
-    maps = network.activations(x)  # (batch, maps, side, side) each
-    return torch.cat([F.adaptive_max_pool2d(m, grid).flatten(1) for m in maps], dim=1).cpu().numpy()
+def _pooled(
+    network: Discriminator, x: torch.Tensor, layers: list[int], settings: FeaturesSettings
+) -> NDArray[np.float32]:
+    """Features of images in [-1, 1], (batch, C, S, S): float32 (batch, sum of maps * grid * grid)."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        maps = network.activations(x)  # (batch, maps, side, side) each
+    pooled = [F.adaptive_max_pool2d(maps[k], settings.grid).flatten(1).float() for k in layers]
+    return torch.cat(pooled, dim=1).cpu().numpy()
+
+
+def _stored(features: NDArray[np.float32], settings: FeaturesSettings) -> NDArray[np.floating]:
+    """Round features to the type that is stored."""
+    if settings.dtype == "float32":
+        return features
+    largest = float(np.abs(features).max(initial=0))
+    if largest >= _FLOAT16_END:
+        raise InputError(
+            f"features.dtype: float16 holds numbers up to 65504, got a feature of {largest:.5g}; set it to float32"
+        )
+    return features.astype(np.float16)
 
 
 def untrained_discriminator(
