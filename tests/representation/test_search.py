@@ -220,6 +220,14 @@ def test_changed_data_do_not_reuse_trials(halves, stored, tmp_path, trained, cha
     assert len(trained) == 2
 
 
+@pytest.mark.parametrize("name", ["_VERSION", "torch.__version__"])
+def test_another_version_does_not_reuse_trials(halves, tmp_path, trained, monkeypatch, name):
+    run(halves, tmp_path, trials=1)
+    monkeypatch.setattr(f"{module.__name__}.{name}", "other")
+    run(halves, tmp_path, trials=1)
+    assert len(trained) == 2
+
+
 def test_data_that_the_search_does_not_see_may_change(halves, stored, tmp_path, trained):
     images, y = halves
     run(halves, tmp_path, trials=1)

@@ -30,6 +30,7 @@ from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
 _READ = 4096  # images in memory at once
+_VERSION = 1  # raise it with every change of the code that changes what a trial finds
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -157,7 +158,7 @@ def search(
         None if start is None else start.digest(),
         settings.limits.model_dump(),
         settings.precision,
-        device.type,  # other devices round otherwise
+        *(device.type, torch.__version__, _VERSION),  # each of which may round otherwise
     )
     folder.mkdir(parents=True, exist_ok=True)
     trials: list[Trial] = []
@@ -200,12 +201,12 @@ def _digest_images(images: ShardedArray, labels: NDArray[np.int64], *sets: NDArr
 
 def _write(trial: Trial, file: Path) -> None:
     """Write the file, whole or not at all."""
-    partial_file = file.with_name(f".partial-{os.getpid()}-{file.name}")
+    unfinished = file.with_name(f".partial-{os.getpid()}-{file.name}")
     try:
-        partial_file.write_text(trial.model_dump_json(indent=1))
-        os.replace(partial_file, file)
+        unfinished.write_text(trial.model_dump_json(indent=1))
+        os.replace(unfinished, file)
     finally:
-        partial_file.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> Trial | None:

@@ -32,6 +32,7 @@ from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
 _BATCH = 256  # images at once where nothing is learned; predictions do not depend on it
+_UNKNOWN = -1  # number of a class that the training images lack: it is always called wrong
 Watch = Callable[[dict[str, float]], None]
 
 
@@ -132,9 +133,6 @@ def train_classifier(
     return Trained(Weights(tensors, settings), best.step, 0.0 if best.note else best.accuracy, best.history, best.note)
 
 
-_UNKNOWN = -1  # the number of a class that the training images lack; it is always called wrong
-
-
 @dataclass(frozen=True)
 class _Sets:
     """What is trained on and looked at; labels are numbers of the network's outputs, int64 (N,)."""
@@ -148,6 +146,7 @@ class _Sets:
 
     def batches(self, size: int) -> Generator[tuple[Tensor, ...]]:
         """Minibatches for ever: images in [-1, 1] (size, C, S, S) and labels."""
+        # Read as they are needed: copies on a GPU would come with a bar inside that of the search.
         pile = TrainingImages(self.images, self.rows, self.labels, self.device, where="stream")
         return cast("Generator[tuple[Tensor, ...]]", pile.batches(size, self.seed, start=0))
 
