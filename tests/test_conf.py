@@ -29,7 +29,9 @@ def load(environment, **runtime):
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_is_complete_and_its_networks_fit_its_images(environment):
-    parameters = load(environment)["parameters"]
+    loader = load(environment)
+    parameters = loader["parameters"]
+    parameters["evaluate"] = EvaluateSettings.laid_over(parameters["evaluate"], loader["protocols"])
     for stage, schema in {
         "faces": FacesSettings,
         "dedup": DedupSettings,
@@ -43,6 +45,14 @@ def test_every_environment_is_complete_and_its_networks_fit_its_images(environme
     train = TrainSettings.parse(parameters["train"], "train")
     shape = (1, made.channels, made.image_size, made.image_size)
     resolve_architecture(train.preset, train.architecture, shape)
+
+
+@pytest.mark.parametrize("name", list(load("base")["protocols"]))
+def test_every_protocol_is_complete_and_has_published_results_of_one_source(name):
+    settings = EvaluateSettings.parse(EvaluateSettings.laid_over({"protocol": name}, load("base")["protocols"]), "it")
+    assert settings.protocol == name
+    assert len({row.source for row in settings.published}) == (name != "linear")
+    assert all(0 < row.accuracy < 100 for row in settings.published)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -10,11 +10,11 @@ import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.io import AbstractVersionedDataset, CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.datasets.written_whole import saved_bytes
@@ -41,7 +41,7 @@ class ProtocolHooks:
         if "evaluate" in parameters:
             completed = EvaluateSettings.laid_over(parameters["evaluate"], self._protocols)
             for name, value in (("parameters", parameters | {"evaluate": completed}), ("params:evaluate", completed)):
-                catalog.get(name).save(value)  # `catalog[name] = value` would be warned of
+                cast(MemoryDataset, catalog.get(name)).save(value)  # `catalog[name] = value` would be warned of
 
 
 class SettingsHooks:

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dcgan_pipeline.inspection.evaluation_figures import accuracy_figure, confusion_figure
+from dcgan_pipeline.inspection.evaluation_figures import accuracy_figure, confusion_figure, label_curve_figure
+from dcgan_pipeline.representation.report import HERE
 
 
 def confusion(names):
@@ -14,11 +15,25 @@ def confusion(names):
 
 def evaluation(ours=3, published=(), accuracy=70.0, name="features {}"):
     rows = [
-        {"features": name.format(k), "dimensions": 100, "labels": 1000, "accuracy": accuracy, "interval": 3.0}
+        {
+            "features": name.format(k),
+            "dimensions": 100,
+            "labels": 1000,
+            "accuracy": accuracy,
+            "interval": 3.0,
+            "source": HERE,
+        }
         for k in range(ours)
     ]
     rows += [
-        {"features": feature, "dimensions": None, "labels": 50_000, "accuracy": 80.0, "interval": None}
+        {
+            "features": feature,
+            "dimensions": None,
+            "labels": 50_000,
+            "accuracy": 80.0,
+            "interval": None,
+            "source": "paper",
+        }
         for feature in published
     ]
     return pd.DataFrame(rows).astype({"dimensions": "Int64", "interval": "float64"})
@@ -84,7 +99,7 @@ def test_published_results_are_hatched_and_say_their_labels(rendered):
     (axes,) = figure.axes
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, False, True, True]
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == ["features 0", "features 1", "k-means\n50,000 labels", "Exemplar CNN\n50,000 labels"]
+    assert names == ["features 0", "features 1", "k-means\npaper, 50,000 labels", "Exemplar CNN\npaper, 50,000 labels"]
 
 
 def test_rows_of_the_same_name_are_bars_of_their_own(rendered):
@@ -103,3 +118,17 @@ def test_the_first_row_is_at_the_top(rendered):
     rendered(figure)
     heights = [label.get_window_extent().y0 for label in figure.axes[0].get_yticklabels()]
     assert heights == sorted(heights, reverse=True)
+
+
+def test_a_label_curve_has_a_line_and_a_band_a_kind_and_every_number_of_labels(rendered):
+    rows = [
+        {"features": name, "labels": labels, "accuracy": start + 5 * k, "low": start + 4 * k, "high": start + 6 * k}
+        for name, start in (("trained", 50.0), ("untrained $x$_", 40.0), *((f"kind {n}", 30.0) for n in range(5)))
+        for k, labels in enumerate((10, 100, 1257))
+    ]
+    figure = label_curve_figure(pd.DataFrame(rows))
+    rendered(figure)
+    (axes,) = figure.axes
+    assert len(axes.lines) == len(axes.collections) == 7
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [50, 55, 60])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["10", "100", "1,257"]

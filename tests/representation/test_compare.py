@@ -32,11 +32,13 @@ def compare(stored, labelled, sets):
 def test_every_kind_is_judged_on_the_same_draws(compare, sets):
     (X, _), (test, _) = sets
     noise = np.random.default_rng(0).normal(size=X.shape).astype(np.float32)
-    outcomes, classes = compare({"ours": (X, test), "noise": (noise, test), "ours again": (X, test)})
+    outcomes, classes, draws = compare({"ours": (X, test), "noise": (noise, test), "ours again": (X, test)})
     assert list(outcomes) == ["ours", "noise", "ours again"]
     assert classes == NAMES
     np.testing.assert_array_equal(outcomes["ours"].accuracies, outcomes["ours again"].accuracies)
     assert outcomes["ours"].mean > outcomes["noise"].mean
+    assert draws.digest() == compare({"ours": (X, test)}).draws.digest()
+    assert draws.digest() != compare(settings=SETTINGS.model_copy(update={"labels_per_class": 4})).draws.digest()
 
 
 def test_bytes_are_judged_as_pixels_between_minus_one_and_one(compare, sets):
@@ -47,7 +49,7 @@ def test_bytes_are_judged_as_pixels_between_minus_one_and_one(compare, sets):
     ]
     pixels = tuple(x.astype(np.uint8) for x in images)
     scaled = tuple((x.reshape(len(x), -1).astype(np.float32) / 127.5 - 1).astype(np.float32) for x in pixels)
-    outcomes, _ = compare({"raw pixels": pixels, "scaled": scaled})
+    outcomes = compare({"raw pixels": pixels, "scaled": scaled}).outcomes
     assert outcomes["raw pixels"].dimensions == 48
     assert outcomes["raw pixels"].validation == outcomes["scaled"].validation
     np.testing.assert_array_equal(outcomes["raw pixels"].accuracies, outcomes["scaled"].accuracies)
@@ -55,9 +57,9 @@ def test_bytes_are_judged_as_pixels_between_minus_one_and_one(compare, sets):
 
 def test_classes_are_joined_by_name_and_not_by_number(compare, sets):
     (_, y), (_, y_test) = sets
-    expected, _ = compare()
+    expected = compare().outcomes
     # The test set counts its classes in another order; the names say the same.
-    renumbered, classes = compare(names=(NAMES, NAMES[::-1]), labels=(y, 2 - y_test))
+    renumbered, classes, _ = compare(names=(NAMES, NAMES[::-1]), labels=(y, 2 - y_test))
     assert classes == NAMES
     np.testing.assert_array_equal(renumbered["ours"].accuracies, expected["ours"].accuracies)
 
@@ -78,7 +80,7 @@ def test_sets_of_different_classes_are_refused_and_the_difference_is_named(compa
 
 def test_a_best_candidate_at_the_edge_is_warned_of(compare, sets, caplog):
     with caplog.at_level(logging.WARNING):
-        outcomes, _ = compare(settings=SETTINGS.model_copy(update={"C": (1e-9, 1e-8)}))
+        outcomes, _, _ = compare(settings=SETTINGS.model_copy(update={"C": (1e-9, 1e-8)}))
     assert outcomes["ours"].at_edge
     assert any("edge of evaluate.C" in message and "ours" in message for message in caplog.messages)
 

@@ -186,7 +186,7 @@ def test_float16_features_are_judged_as_the_numbers_that_they_are(stored, labell
     }
     settings = EvaluateSettings(labels_per_class=5, validation=30, selection_draws=2, report_draws=2, C=(1e-2, 0.1))
     tables = [labelled(k, ["a", "b", "c"]) for k in (y, y_test)]
-    outcomes, _ = compare_features(kinds, *tables, settings, seed=0)
+    outcomes = compare_features(kinds, *tables, settings, seed=0).outcomes
     np.testing.assert_array_equal(outcomes["halves"].accuracies, outcomes["whole"].accuracies)
     assert outcomes["halves"].validation == outcomes["whole"].validation
 
@@ -194,7 +194,8 @@ def test_float16_features_are_judged_as_the_numbers_that_they_are(stored, labell
 def test_features_say_which_training_and_which_images_they_are_of(stored, pixels):
     gan = checkpoint(TINY)
     found = discriminator_features(gan, stored(pixels, images_id="i"), FeaturesSettings(batch_size=4), CPU, "test")
-    assert found.attrs == {"gan": gan.digest(), "images_id": "i"}
+    learned_from = "this run's images, no labels"
+    assert found.attrs == {"gan": gan.digest(), "trained_on": learned_from, "images_id": "i"}
     assert [len(chunk) for chunk in found.chunks] == [4, 4, 1]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.representation.protocol import Outcome, draw_labels, judge
+from dcgan_pipeline.representation.protocol import Outcome, draw_labels, judge, most_labels
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
 
@@ -17,7 +17,7 @@ def settings(**values):
 
 
 def outcome(C=0.1, candidates=(0.01, 0.1, 1.0), accuracies=(50.0, 60.0)):
-    return Outcome(C, dict.fromkeys(candidates, 1.0), np.array(accuracies), np.eye(2), 3, 0)
+    return Outcome(C, dict.fromkeys(candidates, 1.0), np.array(accuracies), np.eye(2), 3, 0, 10)
 
 
 def run(X, y, test, y_test, chosen, seed=0):
@@ -80,8 +80,8 @@ def test_more_report_draws_leave_the_validation_set_and_the_selection_as_they_we
             {"validation": 1, "labels_per_class": 5},
             "at most what a class has .* of class 1",
         ),
-        (np.arange(100) % 2, {"validation": 100}, "got 5 and 0 of class"),
-        (np.arange(100) % 2, {"validation": 5000}, "got 5 and 0 of class"),
+        (np.arange(100) % 2, {"validation": 100}, "evaluate.validation must be less than .* got 100 of 100"),
+        (np.arange(100) % 2, {"validation": 5000}, "evaluate.validation must be less than .* got 5000 of 100"),
         (np.zeros(100, np.int64), {}, "at least two classes, got 1"),
     ],
 )
@@ -197,3 +197,48 @@ def test_a_choice_at_the_edge_of_the_candidates_is_seen(C, candidates, edge):
 def test_a_refusal_says_what_to_change():
     with pytest.raises(InputError, match=re.escape("lower labels_per_class or validation, or add images")):
         draw_labels(np.arange(50) % 2, settings(labels_per_class=20), 0)
+
+
+def test_all_labels_are_one_draw_which_at_the_end_has_the_validation_set_too():
+    y = np.random.default_rng(0).integers(0, 3, 200)
+    draws = draw_labels(y, settings(labels_per_class="all"), 0)
+    assert draws.selection.shape == (1, 160)
+    assert draws.report.shape == (1, 200)
+    assert not set(draws.selection[0]) & set(draws.validation)
+    assert sorted([*draws.selection[0], *draws.validation]) == list(range(200)) == draws.report[0].tolist()
+
+
+def test_a_validation_set_of_everything_is_refused():
+    with pytest.raises(
+        InputError, match=r"evaluate.validation must be less than the number of labelled images, got 40"
+    ):
+        draw_labels(np.arange(40) % 3, settings(), 0)
+
+
+def test_the_rarest_class_says_how_many_labels_can_be_drawn():
+    y = np.repeat(np.arange(3), [50, 60, 70])
+    most = most_labels(y, settings(), 5)
+    draw_labels(y, settings(labels_per_class=most), 5)
+    with pytest.raises(InputError, match="labels_per_class must be at most"):
+        draw_labels(y, settings(labels_per_class=most + 1), 5)
+
+
+PROTOCOLS = {"few": {"labels_per_class": 3, "C": [1.0]}, "near": {"classifier": "nearest"}}
+
+
+def test_what_is_set_lies_over_the_protocol_and_null_is_as_it_is_there():
+    completed = EvaluateSettings.laid_over({"protocol": "few", "labels_per_class": None, "C": [2.0]}, PROTOCOLS)
+    found = EvaluateSettings.parse(completed, "evaluate")
+    assert (found.protocol, found.labels_per_class, found.C) == ("few", 3, (2.0,))
+
+
+def test_an_unknown_protocol_is_refused_with_those_that_exist():
+    with pytest.raises(InputError, match=r"evaluate.protocol must be one of few, near, got 'many'"):
+        EvaluateSettings.laid_over({"protocol": "many"}, PROTOCOLS)
+
+
+def test_a_protocol_of_another_classifier_names_its_pipeline():
+    near = EvaluateSettings.parse(EvaluateSettings.laid_over({"protocol": "near"}, PROTOCOLS), "evaluate")
+    near.judges("nearest")
+    with pytest.raises(InputError, match=r"got near with nearest; .*--pipeline=evaluate_samples"):
+        near.judges("svm")

@@ -1,18 +1,31 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from dcgan_pipeline.representation.protocol import Outcome
-from dcgan_pipeline.representation.report import OURS, confusion_table, measure, tabulate
-from dcgan_pipeline.representation.settings import EvaluateSettings, ReferenceRow
+from dcgan_pipeline.representation.protocol import Draws, Outcome
+from dcgan_pipeline.representation.report import (
+    HERE,
+    OURS,
+    PIXELS,
+    beside_published,
+    confusion_table,
+    draw_by_draw,
+    measure,
+    tabulate,
+    to_markdown,
+)
+from dcgan_pipeline.representation.settings import PublishedRow
 
-SETTINGS = EvaluateSettings(
-    labels_per_class=100,
-    reference=(
-        ReferenceRow(features="paper", accuracy=77.5, labels=1000, note="SVHN"),
-        ReferenceRow(features="k-means", accuracy=63.7, interval=0.7, labels=4000, note="CIFAR-10"),
+PUBLISHED = (
+    PublishedRow(features="paper", accuracy=77.5, labels=200, trained_on="SVHN", source="table 2"),
+    PublishedRow(features="k-means", accuracy=63.7, interval=0.7, labels=4000, trained_on="CIFAR-10", source="table 1"),
+    PublishedRow(
+        features="far", accuracy=82.8, labels=200, trained_on="ImageNet", source="table 1", note="more images"
     ),
 )
+LEARNED = {OURS: "the images", PIXELS: "nothing"}
 
 
 @pytest.fixture
@@ -20,44 +33,82 @@ def outcomes():
     candidates = {0.01: 40.0, 0.1: 55.0, 1.0: 50.0}
     confusion = np.array([[0.75, 0.25], [0.5, 0.5]])
     return {
-        OURS: Outcome(0.1, candidates, np.array([60.0, 70.0, 80.0]), confusion, 512, 0),
-        "raw pixels": Outcome(1.0, candidates, np.array([50.0, 65.0, 65.0]), confusion, 48, 2),
+        OURS: Outcome(0.1, candidates, np.array([60.0, 70.0, 80.0]), confusion, 512, 0, 200),
+        PIXELS: Outcome(1.0, candidates, np.array([50.0, 65.0, 65.0]), confusion, 48, 2, 200),
     }
 
 
+def whole(outcomes):
+    return beside_published(tabulate(outcomes, LEARNED), PUBLISHED)
+
+
 def test_our_rows_come_first_and_the_published_ones_after(outcomes):
-    table = tabulate(outcomes, SETTINGS, classes=2)
-    assert list(table.columns) == ["features", "dimensions", "labels", "C", "accuracy", "interval", "gain", "note"]
-    assert list(table["features"]) == [OURS, "raw pixels", "paper", "k-means"]
-    assert list(table["labels"]) == [200, 200, 1000, 4000]
-    assert list(table["accuracy"]) == [70.0, 60.0, 77.5, 63.7]
+    table = whole(outcomes)
+    names = ["features", "trained_on", "dimensions", "labels", "C", "accuracy", "interval", "gain", "source", "note"]
+    assert list(table.columns) == names
+    assert list(table["features"]) == [OURS, PIXELS, "paper", "k-means", "far"]
+    assert list(table["trained_on"]) == ["the images", "nothing", "SVHN", "CIFAR-10", "ImageNet"]
+    assert list(table["labels"]) == [200, 200, 200, 4000, 200]
+    assert list(table["accuracy"]) == [70.0, 60.0, 77.5, 63.7, 82.8]
+    assert list(table["source"]) == [HERE, HERE, "table 2", "table 1", "table 1"]
+
+
+def test_a_published_row_says_why_it_cannot_be_compared(outcomes):
+    assert list(whole(outcomes)["note"]) == [
+        "",
+        "best C is at the edge of the candidates",
+        "",
+        "not comparable: 4,000 labels, not 200",
+        "not comparable: more images",
+    ]
 
 
 def test_the_interval_is_1_96_standard_deviations_over_draws(outcomes):
-    table = tabulate(outcomes, SETTINGS, classes=2)
-    np.testing.assert_allclose(table["interval"], [19.6, 1.96 * 75**0.5, np.nan, 0.7])
+    np.testing.assert_allclose(whole(outcomes)["interval"], [19.6, 1.96 * 75**0.5, np.nan, 0.7, np.nan])
+
+
+def test_one_draw_has_no_interval_and_no_metric_of_one(outcomes):
+    one = {OURS: replace(outcomes[OURS], accuracies=np.array([70.0]))}
+    assert np.isnan(tabulate(one, LEARNED)["interval"].item())
+    assert "evaluate.trained_discriminator.std" not in measure(one)
+    assert "| 200 | 70.0 |" in to_markdown(tabulate(one, LEARNED))
 
 
 def test_the_gain_is_the_mean_difference_on_the_same_draws(outcomes):
-    table = tabulate(outcomes, SETTINGS, classes=2)
-    np.testing.assert_allclose(table["gain"], [0.0, np.mean([10.0, 5.0, 15.0]), np.nan, np.nan])
+    np.testing.assert_allclose(whole(outcomes)["gain"][:2], [0.0, np.mean([10.0, 5.0, 15.0])])
+    apart = tabulate({PIXELS: outcomes[PIXELS]}, LEARNED, ours=np.array([60.0, 75.0, 75.0, 99.0]))
+    assert apart["gain"].tolist() == [10.0]  # of the draws that both have
 
 
 def test_published_rows_have_no_dimensions_and_no_c(outcomes):
-    table = tabulate(outcomes, SETTINGS, classes=2)
-    assert table["dimensions"].isna().tolist() == [False, False, True, True]
-    assert table["C"].isna().tolist() == [False, False, True, True]
-    assert list(table["note"]) == ["", "best C is at the edge of the candidates", "SVHN", "CIFAR-10"]
+    table = whole(outcomes)
+    assert table["dimensions"].isna().tolist() == table["C"].isna().tolist() == [False, False, True, True, True]
 
 
 def test_the_types_do_not_depend_on_the_rows(outcomes):
-    alone = tabulate(outcomes, SETTINGS.model_copy(update={"reference": ()}), classes=2)
-    pd.testing.assert_series_equal(alone.dtypes, tabulate(outcomes, SETTINGS, classes=2).dtypes)
+    alone = beside_published(tabulate(outcomes, LEARNED), ())
+    pd.testing.assert_series_equal(alone.dtypes, whole(outcomes).dtypes)
     assert len(alone) == 2
 
 
+def test_the_markdown_has_every_row_and_a_bar_does_not_break_it(outcomes):
+    odd = beside_published(tabulate(outcomes, LEARNED), (PUBLISHED[0].model_copy(update={"features": "a|b"}),))
+    lines = to_markdown(odd).splitlines()
+    assert lines[2] == "| trained discriminator (512) | the images | 200 | 70.0 ± 19.6 | this run |  |"
+    assert lines[4] == "| a\\|b | SVHN | 200 | 77.5 | table 2 |  |"
+    assert len(lines) == 5
+
+
+def test_draws_are_listed_with_the_digest_of_the_draws(outcomes):
+    draws = Draws(np.arange(3), np.arange(4)[None], np.arange(6).reshape(3, 2))
+    table = draw_by_draw(outcomes, draws)
+    assert table.attrs == {"draws": draws.digest()}
+    assert table[table["features"] == PIXELS]["accuracy"].tolist() == [50.0, 65.0, 65.0]
+    assert table["draw"].tolist() == [0, 1, 2, 0, 1, 2]
+
+
 def test_metrics_say_the_same_as_the_table(outcomes):
-    found = measure(outcomes, SETTINGS, classes=2)
+    found = measure(outcomes)
     assert found == {
         "evaluate.labels": 200,
         "evaluate.trained_discriminator.accuracy": 70.0,

@@ -100,8 +100,8 @@ def check_kinds(kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFr
         check_same_images(**{f"{name} (test)": test, "labels_test": labels_test})
     _check_one_gan(kinds)
     classes = _shared_classes(labels_train, labels_test)
-    numbers = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
-    return LabelledRows(*numbers, classes)
+    train, test = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
+    return LabelledRows(train, test, classes)
 
 
 def _check_one_gan(kinds: Kinds) -> None:

@@ -23,8 +23,8 @@ def label_curve(
     Returns
     -------
     DataFrame
-        features, labels (in all), accuracy (per cent, mean over draws), low and high (the 2.5th and 97.5th percentile of
-        the draws), C.
+        features, labels (in all), accuracy (per cent, mean over draws), low and high (the 2.5th and 97.5th percentile
+        of the draws), C.
 
     Raises
     ------

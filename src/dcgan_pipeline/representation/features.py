@@ -82,8 +82,8 @@ def _learned_from(weights: Weights) -> str:
     settings = weights.settings
     if settings["kind"] != "gan":
         return "nothing"
-    if "imported_from" in settings:
-        return settings["imported_from"]
+    if "imported" in settings:
+        return "SVHN, by the DCGAN's authors"
     count = settings.get("training_images")
     return "this run's images, no labels" if count is None else f"{count:,} images of this run, no labels"
 

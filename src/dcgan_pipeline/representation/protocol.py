@@ -70,8 +70,8 @@ class Outcome:
     accuracies: NDArray[np.float64]
     confusion: NDArray[np.float64]
     dimensions: int | None
-    labels: int
     unconverged: int
+    labels: int
     note: str = ""
 
     @property
@@ -117,12 +117,7 @@ def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int
 
     def draw(count: int) -> NDArray[np.int64]:
         members = [pool[labels[pool] == c] for c in classes]
-        return np.stack(
-            [
-                np.concatenate([rng.choice(m, wanted, replace=False) for m in members])
-                for _ in range(count)
-            ]
-        )
+        return np.stack([np.concatenate([rng.choice(m, wanted, replace=False) for m in members]) for _ in range(count)])
 
     return Draws(validation, draw(settings.selection_draws), draw(settings.report_draws))
 
@@ -186,7 +181,7 @@ def judge(
     called = _classify([fit(rows, best) for rows in draws.report], test, np.arange(len(test)))
     accuracies = (called == y_test).mean(axis=1) * 100
     confusion = _confusion(called, y_test)
-    return Outcome(best, validation, accuracies, confusion, train.shape[1], draws.report.shape[1], unconverged)
+    return Outcome(best, validation, accuracies, confusion, train.shape[1], unconverged, draws.report.shape[1])
 
 
 def _classify(models: list[LinearModel], features: Features, rows: NDArray[np.int64]) -> NDArray[np.int64]:

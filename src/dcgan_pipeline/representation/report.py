@@ -101,11 +101,11 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 
 def measure(outcomes: dict[str, Outcome]) -> dict[str, float]:
-    """The same as flat metrics, in per cent; no ``std`` of one draw."""
+    """The same as flat metrics, in per cent; without what is not there, such as the ``std`` of one draw."""
     metrics = {"evaluate.labels": float(outcomes[OURS].labels)}
     for name, outcome in outcomes.items():
         key = f"evaluate.{name.replace(' ', '_')}"
-        found = {"accuracy": outcome.mean, "std": outcome.std, "C": outcome.C}
+        found = {"accuracy": outcome.mean, "std": outcome.std, "C": math.nan if outcome.C is None else outcome.C}
         metrics |= {f"{key}.{what}": value for what, value in found.items() if not math.isnan(value)}
         metrics[f"{key}.unconverged_fits"] = float(outcome.unconverged)
     return metrics

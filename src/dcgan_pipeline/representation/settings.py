@@ -141,9 +141,8 @@ class EvaluateSettings(Settings):
             Where it is of the other one.
         """
         if self.classifier != classifier:
-            pipelines = {"svm": "evaluate", "nearest": "evaluate_samples"}
+            theirs = {"svm": "evaluate", "nearest": "evaluate_samples"}[self.classifier]
             raise InputError(
-                f"--pipeline={pipelines[classifier]} needs a protocol with classifier {classifier}, and evaluate.protocol "
-                f"is {self.protocol}, with {self.classifier}; run `kedro run --pipeline={pipelines[self.classifier]}`, or "
-                "choose another"
+                f"evaluate.protocol must be one with classifier {classifier} here, got {self.protocol} with "
+                f"{self.classifier}; choose another, or run `kedro run --pipeline={theirs}`"
             )
