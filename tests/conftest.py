@@ -53,6 +53,12 @@ TINY: dict[str, Any] = {
         "report_draws": 3,
         "C": [0.001, 0.01],
     },
+    "baselines": {
+        "pca": {"components": 4, "images": 50},
+        "kmeans": {"maps": 4, "patches": 100, "iterations": 2},
+        "supervised": {"trials": 2, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
+        "fine_tuned": {"trials": 1, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
+    },
     "visualize": {"grid_side": 3, "walk_points": 3, "walk_steps": 4},
 }
 

@@ -57,6 +57,7 @@ class SettingsHooks:
         from dcgan_pipeline.hashing.settings import DedupSettings
         from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
         from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
+        from dcgan_pipeline.representation.baselines import BaselinesSettings
         from dcgan_pipeline.representation.labelled import check_labelled
         from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
@@ -68,6 +69,7 @@ class SettingsHooks:
             "train": TrainSettings,
             "features": FeaturesSettings,
             "evaluate": EvaluateSettings,
+            "baselines": BaselinesSettings,
             "visualize": VisualizeSettings,
             "sample": SampleSettings,
             "import_weights": ImportSettings,
@@ -87,6 +89,11 @@ class SettingsHooks:
             architecture = resolve_architecture(train.preset, train.architecture, shape)
             if "features" in parsed:
                 refuse_conditional(architecture.model_dump(), "features need")
+        if "evaluate" in parsed:
+            made = {name for node in pipeline.nodes for name in node.outputs}
+            for name in ("evaluation", "label_curve", "comparison", "sample_evaluation"):
+                if name in made:
+                    parsed["evaluate"].judges("nearest" if name == "sample_evaluation" else "svm")
         if "evaluate" in parsed and "labelled_train" in pipeline.inputs():
             check_labelled(catalog.load("labelled_train"), catalog.load("labelled_test"), parsed["evaluate"])
 

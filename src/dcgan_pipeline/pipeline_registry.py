@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.pipelines import (
+    baselines,
     dedup,
     evaluate,
     faces,
@@ -32,7 +33,8 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     Each stage; ``unsupervised`` (all that needs no labels); ``dedup_new`` (in place of ``dedup``, for images that come
     after others); ``import_weights`` and ``import_weights_with_images`` (in place of ``train``, for published
-    networks); ``label_curve`` (accuracy against labels); ``sample``; and ``__default__`` (all stages).
+    networks); ``baselines``, ``label_curve`` and ``evaluate_samples`` (more to judge); ``sample``; and ``__default__``
+    (all stages).
     """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
@@ -44,6 +46,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "dedup_new": dedup.create_incremental_pipeline(),
         "import_weights": import_weights.create_pipeline(),
         "import_weights_with_images": import_weights.create_pipeline_with_images(),
+        "baselines": baselines.create_pipeline(),
+        "evaluate_samples": evaluate.create_samples_pipeline(),
         "label_curve": evaluate.create_curve_pipeline(),
         "sample": sample.create_pipeline(),
     }

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dcgan_pipeline.representation.compare import PIXELS
 from dcgan_pipeline.representation.protocol import Draws, Outcome
 from dcgan_pipeline.representation.report import (
     HERE,
     OURS,
-    PIXELS,
     beside_published,
     confusion_table,
     draw_by_draw,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from dcgan_pipeline.inspection.canvas import MUTED, SERIES, leave_room, new_figu
 from dcgan_pipeline.representation.report import HERE
 
 _CELL, _LARGEST = 0.48, 16.0  # inches of a cell of the confusion matrix, and of the whole at most
+_BESIDE: Any = {"textcoords": "offset points", "fontsize": 8, "color": MUTED}
 _LABELLED, _NUMBERED = 200, 20  # classes that there is room to name, and to write numbers for
 
 
@@ -100,5 +102,29 @@ def label_curve_figure(curve: pd.DataFrame) -> Figure:
     axes.set_xlabel("labels")
     axes.set_ylabel("accuracy, %")
     axes.legend(frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def sample_figure(evaluation: pd.DataFrame) -> Figure:
+    """Draw errors of 1-nearest-neighbour classifiers against the size of their reference set (paper, table 3)."""
+    caption = (
+        "Test error on real images where the reference set is samples, with the labels that they were drawn for, or "
+        "real images. Crosses: published. Samples below real images of the same number add something to them."
+    )
+    figure = new_figure("Samples as a reference set", caption, 7, 4)
+    leave_room(figure)
+    axes = figure.subplots()
+    here = evaluation[evaluation["source"] == HERE]
+    for colour, (name, rows) in zip(cycle(SERIES), here.groupby("features", sort=False), strict=False):
+        axes.plot(rows["labels"], 100 - rows["accuracy"], color=colour, marker=".", label=printable(str(name), 44))
+    for row in evaluation[evaluation["source"] != HERE].itertuples():
+        axes.plot(row.labels, 100 - row.accuracy, "x", color=MUTED)
+        axes.annotate(printable(row.features, 20), (row.labels, 100 - row.accuracy), (5, 3), **_BESIDE)
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("images in the reference set")
+    axes.set_ylabel("error, %")
+    axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

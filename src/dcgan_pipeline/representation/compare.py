@@ -19,6 +19,7 @@ from dcgan_pipeline.representation.settings import EvaluateSettings
 log = logging.getLogger(__name__)
 
 
+PIXELS = "raw pixels"
 Kinds = dict[str, tuple[ShardedArray, ShardedArray]]
 
 

@@ -74,11 +74,12 @@ def discriminator_features(
             yield _stored(_pooled(network, to_range(batch, device), layers, settings), settings)
 
     return ArrayChunks(
-        chunks(), {GAN: gan.settings.get(GAN) or gan.digest(), TRAINED_ON: _learned_from(gan), **images.attrs}
+        chunks(), {GAN: gan.settings.get(GAN) or gan.digest(), TRAINED_ON: learned_from(gan), **images.attrs}
     )
 
 
-def _learned_from(weights: Weights) -> str:
+def learned_from(weights: Weights) -> str:
+    """Say in a few words what a D was trained on."""
     settings = weights.settings
     if settings["kind"] != "gan":
         return "nothing"

@@ -28,6 +28,8 @@ def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSett
     for source in (train, test):
         _check_has_labels(source)
     _check_same_classes(train, test)
+    if settings.classifier == "nearest":
+        return
     counts = {name: int((train.labels == k).sum()) for k, name in enumerate(train.classes)}
     rarest = min(counts, key=lambda name: counts[name])
     labels, wanted = sum(counts.values()), settings.labels_per_class

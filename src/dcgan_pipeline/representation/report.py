@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.compare import Kinds
 from dcgan_pipeline.representation.features import TRAINED_ON
 from dcgan_pipeline.representation.protocol import Draws, Outcome
 from dcgan_pipeline.representation.settings import PublishedRow
 
-OURS, UNTRAINED, PIXELS = "trained discriminator", "untrained discriminator", "raw pixels"
+OURS, UNTRAINED = "trained discriminator", "untrained discriminator"
 HERE = "this run"
 DRAWS = "draws"  # the attribute by which a table says which draws of labels it is of
 EDGE = "best C is at the edge of the candidates"
-_TYPES = {"dimensions": "Int64", "C": "float64", "interval": "float64", "gain": "float64"}
+TYPES = {"dimensions": "Int64", "C": "float64", "interval": "float64", "gain": "float64"}
 
 
 def tabulate(
@@ -41,24 +43,36 @@ def tabulate(
     """
     best = outcomes[OURS].accuracies if ours is None else ours
     rows = [
-        {
-            "features": name,
-            "trained_on": trained_on[name],
+        row_of(name, trained_on[name], outcome.labels, outcome.mean)
+        | {
             "dimensions": outcome.dimensions,
-            "labels": outcome.labels,
             "C": outcome.C,
-            "accuracy": outcome.mean,
             "interval": 1.96 * outcome.std,
             "gain": float(np.mean(best[: len(outcome.accuracies)] - outcome.accuracies)),
-            "source": HERE,
             "note": "; ".join(filter(None, (outcome.note, EDGE if outcome.at_edge else ""))),
         }
         for name, outcome in outcomes.items()
     ]
-    return pd.DataFrame(rows).astype(_TYPES)
+    return pd.DataFrame(rows).astype(TYPES)
 
 
-def learned_from(kinds: Kinds) -> dict[str, str]:
+def row_of(name: str, trained_on: str, labels: int, accuracy: float) -> dict[str, Any]:
+    """Make a row of this run that has neither draws nor an SVM."""
+    return {
+        "features": name,
+        "trained_on": trained_on,
+        "dimensions": None,
+        "labels": labels,
+        "C": None,
+        "accuracy": accuracy,
+        "interval": None,
+        "gain": None,
+        "source": HERE,
+        "note": "",
+    }
+
+
+def say_trained_on(kinds: Kinds) -> dict[str, str]:
     """Say what each kind of features was learned from, as far as they know: nothing where they do not."""
     return {name: train.attrs.get(TRAINED_ON, "nothing") for name, (train, _) in kinds.items()}
 
@@ -75,7 +89,28 @@ def beside_published(table: pd.DataFrame, published: tuple[PublishedRow, ...]) -
         note = "; ".join(filter(None, (row.note, other)))
         note = f"not comparable: {note}" if note else ""
         rows.append({**row.model_dump(), "dimensions": None, "C": None, "gain": None, "note": note})
-    return pd.DataFrame([*table.to_dict("records"), *rows], columns=table.columns).astype(_TYPES)
+    return pd.DataFrame([*table.to_dict("records"), *rows], columns=table.columns).astype(TYPES)
+
+
+def joined(evaluation: pd.DataFrame, more: pd.DataFrame, published: tuple[PublishedRow, ...]) -> pd.DataFrame:
+    """Put more rows of :func:`tabulate` between ours and the published ones of :func:`beside_published`."""
+    here = evaluation[evaluation["source"] == HERE]
+    return beside_published(pd.concat([here, more], ignore_index=True), published)
+
+
+def check_same_draws(table: pd.DataFrame, draws: Draws) -> None:
+    """Refuse to compare with the table of :func:`draw_by_draw` of other draws.
+
+    Raises
+    ------
+    InputError
+        Where its draws are others.
+    """
+    if table.attrs.get(DRAWS) != draws.digest():
+        raise InputError(
+            "baselines must be judged on the draws of labels that evaluation is of, and the protocol, the seed or the "
+            "labelled images have changed since; run `kedro run --pipeline=evaluate` again"
+        )
 
 
 def draw_by_draw(outcomes: dict[str, Outcome], draws: Draws) -> pd.DataFrame:
@@ -100,11 +135,11 @@ def to_markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def measure(outcomes: dict[str, Outcome]) -> dict[str, float]:
+def measure(outcomes: dict[str, Outcome], stage: str = "evaluate") -> dict[str, float]:
     """The same as flat metrics, in per cent; without what is not there, such as the ``std`` of one draw."""
-    metrics = {"evaluate.labels": float(outcomes[OURS].labels)}
+    metrics = {f"{stage}.labels": float(next(iter(outcomes.values())).labels)}
     for name, outcome in outcomes.items():
-        key = f"evaluate.{name.replace(' ', '_')}"
+        key = f"{stage}.{name.replace(' ', '_')}"
         found = {"accuracy": outcome.mean, "std": outcome.std, "C": math.nan if outcome.C is None else outcome.C}
         metrics |= {f"{key}.{what}": value for what, value in found.items() if not math.isnan(value)}
         metrics[f"{key}.unconverged_fits"] = float(outcome.unconverged)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from dcgan_pipeline.arrays import ShardedArray
     from dcgan_pipeline.representation.settings import EvaluateSettings
+    from dcgan_pipeline.weights import Weights
 
 
 def judge_features(
@@ -31,7 +32,7 @@ def judge_features(
     settings = _settings(evaluate)
     kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
     found = compare_features(kinds, labels_train, labels_test, settings, seed)
-    table = report.tabulate(found.outcomes, report.learned_from(kinds))
+    table = report.tabulate(found.outcomes, report.say_trained_on(kinds))
     return (
         report.beside_published(table, settings.published),
         report.draw_by_draw(found.outcomes, found.draws),
@@ -59,16 +60,17 @@ def trace_label_curve(
     return label_curve(kinds, labels_train, labels_test, _settings(evaluate), seed)
 
 
-def _settings(evaluate: dict[str, Any]) -> EvaluateSettings:
+def _settings(evaluate: dict[str, Any], classifier: str = "svm") -> EvaluateSettings:
     from dcgan_pipeline.representation.settings import EvaluateSettings
 
     settings = EvaluateSettings.parse(evaluate, "evaluate")
-    settings.judges("svm")
+    settings.judges(classifier)
     return settings
 
 
 def _kinds(*arrays: ShardedArray) -> dict[str, tuple[ShardedArray, ShardedArray]]:
-    from dcgan_pipeline.representation.report import OURS, PIXELS, UNTRAINED
+    from dcgan_pipeline.representation.compare import PIXELS
+    from dcgan_pipeline.representation.report import OURS, UNTRAINED
 
     return dict(zip((OURS, UNTRAINED, PIXELS), zip(arrays[::2], arrays[1::2], strict=True), strict=True))
 
@@ -78,6 +80,38 @@ def write_evaluation(evaluation: pd.DataFrame) -> tuple[str, str]:
     from dcgan_pipeline.representation.report import to_markdown
 
     return to_markdown(evaluation), evaluation.to_csv(index=False)
+
+
+def judge_samples(
+    gan: Weights,
+    real_train: ShardedArray,
+    real_test: ShardedArray,
+    labels_train: pd.DataFrame,
+    labels_test: pd.DataFrame,
+    evaluate: dict[str, Any],
+    seed: int,
+    device: str,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Let samples, and real images, be the reference of a 1-nearest-neighbour classifier (paper A.1)."""
+    from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.representation import report
+    from dcgan_pipeline.representation.compare import PIXELS, check_kinds
+    from dcgan_pipeline.representation.sample_protocol import judge_references
+
+    settings = _settings(evaluate, "nearest")
+    labels = check_kinds({PIXELS: (real_train, real_test)}, labels_train, labels_test)
+    table = judge_references(gan, real_train, real_test, labels, settings.samples, seed, resolve_device(device))
+    metrics = {
+        f"evaluate_samples.{row.features.split()[0]}.accuracy_{row.labels}": row.accuracy for row in table.itertuples()
+    }
+    return report.beside_published(table, settings.published), metrics
+
+
+def draw_sample_accuracies(sample_evaluation: pd.DataFrame) -> Figure:
+    """Draw errors against the number of samples."""
+    from dcgan_pipeline.inspection.evaluation_figures import sample_figure
+
+    return sample_figure(sample_evaluation)
 
 
 def draw_accuracies(evaluation: pd.DataFrame) -> Figure:

@@ -1,4 +1,4 @@
-"""The stage ``evaluate``, and the tool ``label_curve``."""
+"""The stage ``evaluate``, and the tools ``label_curve`` and ``evaluate_samples``."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,10 +6,13 @@ from dcgan_pipeline.pipelines.evaluate.nodes import (
     draw_accuracies,
     draw_confusion,
     draw_label_curve,
+    draw_sample_accuracies,
     judge_features,
+    judge_samples,
     trace_label_curve,
     write_evaluation,
 )
+from dcgan_pipeline.pipelines.features.pipeline import create_labelled_pipeline
 
 _FEATURES = [f"{kind}_{part}" for kind in ("features_trained", "features_untrained") for part in ("train", "test")]
 _JUDGED = [*_FEATURES, "labelled_images_train", "labelled_images_test", "labels_train", "labels_test"]
@@ -51,3 +54,33 @@ def create_curve_pipeline() -> Pipeline:
         prefix_datasets_with_namespace=False,
         tags="label_curve",
     )
+
+
+def create_samples_pipeline() -> Pipeline:
+    """gan, labelled_* -> sample_evaluation: the paper's protocol for MNIST, for conditional networks."""
+    judging = Pipeline(
+        [
+            Node(
+                judge_samples,
+                [
+                    *("gan", "labelled_images_train", "labelled_images_test", "labels_train", "labels_test"),
+                    *("params:evaluate", "params:seed", "params:device"),
+                ],
+                ["sample_evaluation", "sample_evaluation_metrics"],
+                name="judge_samples",
+            ),
+            Node(
+                write_evaluation,
+                "sample_evaluation",
+                ["sample_evaluation_markdown", "sample_evaluation_csv"],
+                name="write_sample_evaluation",
+            ),
+            Node(
+                draw_sample_accuracies, "sample_evaluation", "sample_evaluation_figure", name="draw_sample_accuracies"
+            ),
+        ],
+        namespace="evaluate_samples",
+        prefix_datasets_with_namespace=False,
+        tags="evaluate_samples",
+    )
+    return create_labelled_pipeline() + judging

@@ -10,9 +10,13 @@ PARTS = ("train", "test")
 def create_pipeline() -> Pipeline:
     """gan, labelled_* -> labelled_images_*, labels_*, features_trained_*, features_untrained_*."""
     # Two namespaces, so that Kedro-Viz can draw layers: labelled images come before the models, features after.
-    labelled = Pipeline(_reading(), namespace="labelled", prefix_datasets_with_namespace=False, tags="features")
     features = Pipeline(_extracting(), namespace="features", prefix_datasets_with_namespace=False, tags="features")
-    return labelled + features
+    return create_labelled_pipeline() + features
+
+
+def create_labelled_pipeline() -> Pipeline:
+    """labelled_* -> labelled_images_*, labels_*."""
+    return Pipeline(_reading(), namespace="labelled", prefix_datasets_with_namespace=False, tags="features")
 
 
 def _reading() -> list[Node]:

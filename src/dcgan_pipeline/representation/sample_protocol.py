@@ -1,0 +1,90 @@
+"""The paper's protocol for MNIST: samples as the reference set of a 1-nearest-neighbour classifier (paper A.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from dcgan_pipeline.arrays import ShardedArray
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.progress import track
+from dcgan_pipeline.representation.compare import LabelledRows
+from dcgan_pipeline.representation.features import learned_from
+from dcgan_pipeline.representation.nearest import Labelled, nearest_labels, samples_with_labels
+from dcgan_pipeline.representation.report import TYPES, row_of
+from dcgan_pipeline.weights import Weights
+
+SAMPLES, REAL = "samples of the generator", "real images"
+_BATCH = 4096  # real images at once
+
+
+def judge_references(
+    gan: Weights,
+    real_train: ShardedArray,
+    real_test: ShardedArray,
+    labels: LabelledRows,
+    sizes: Sequence[int],
+    seed: int,
+    device: torch.device,
+) -> pd.DataFrame:
+    """Classify the real test images by their nearest neighbour, among samples and among real training images.
+
+    Parameters
+    ----------
+    gan
+        Conditional: a sample's label is what it was drawn for.
+    real_train, real_test
+        uint8 of shape (N, C, S, S) and (M, C, S, S).
+    sizes
+        Numbers of samples, ascending. Real images are all, and as many as each size that there are.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`dcgan_pipeline.representation.report.tabulate`; ``labels`` is the size of the reference set.
+
+    Raises
+    ------
+    InputError
+        Where the GAN is not conditional, or has another number of classes or another shape than the images.
+    """
+    _check_classes(gan, labels)
+    queries, truth = real_test[:], labels.test
+    shape = gan.settings["architecture"]
+    if queries.shape[1:] != (shape["channels"], shape["image_size"], shape["image_size"]):
+        raise InputError(
+            f"real images must be {shape['channels']} x {shape['image_size']} x {shape['image_size']}, as the samples "
+            f"are, got {' x '.join(map(str, queries.shape[1:]))}; set preprocess as it was in training"
+        )
+    drawn = samples_with_labels(gan, sizes[-1], seed, device)
+    drawn = track(drawn, "1-NN: samples", -(-sizes[-1] // 128))
+    by_samples = nearest_labels(queries, drawn, sizes, device)
+    real_sizes = sorted({*(size for size in sizes if size < len(real_train)), len(real_train)})
+    by_real = nearest_labels(queries, _real(real_train, labels.train, seed), real_sizes, device)
+    rows = [
+        row_of(name, trained_on, size, float((called == truth).mean() * 100))
+        for name, trained_on, found in ((SAMPLES, learned_from(gan), by_samples), (REAL, "nothing", by_real))
+        for size, called in found.items()
+    ]
+    return pd.DataFrame(rows).astype(TYPES)
+
+
+def _check_classes(gan: Weights, labels: LabelledRows) -> None:
+    asked, there = gan.settings["architecture"].get("labels"), len(labels.classes)
+    if asked and asked != there:
+        raise InputError(
+            f"the generator must know the classes of the labelled images, got {asked} and {there}; use the images that "
+            "it was trained on, or train.architecture.labels"
+        )
+
+
+def _real(images: ShardedArray, labels: NDArray[np.int64], seed: int) -> Iterator[Labelled]:
+    """All real images in a random order: piles lie sorted by class."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        yield images[rows], labels[rows]

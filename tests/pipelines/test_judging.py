@@ -1,0 +1,102 @@
+"""``baselines``, ``label_curve`` and ``evaluate_samples``, in real sessions, and labels that are refused early."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.representation.report import HERE
+
+SUPERVISED = {"supervised network", "fine-tuned discriminator"}
+
+
+@pytest.fixture
+def judged(finished, project):
+    """A project of its own in which every stage has run once."""
+    shutil.copytree(finished.path / "data", project.path / "data")
+    return project
+
+
+def test_baselines_stand_in_one_table_with_what_evaluate_found_and_their_trials_in_mlflow(judged):
+    judged.run("baselines")
+    table, before = judged.load("comparison"), judged.load("evaluation")
+    pd.testing.assert_frame_equal(table[: len(before)], before)
+    assert set(table["features"][3:]) == {"principal components", "1-layer k-means", *SUPERVISED}
+    assert (table["source"] == HERE).all()
+    assert table["trained_on"].tolist()[3:5] == ["1,797 images of this run, no labels"] * 2
+    notes = table.set_index("features")["note"]
+    assert all("of the validation set in the best of" in notes[name] for name in SUPERVISED)
+    assert judged.load("comparison_markdown").count("\n") == len(table) + 2
+    run, client = judged.mlflow_runs()[-1], MlflowClient(f"sqlite:///{judged.path}/mlflow.db")
+    children = [r for r in judged.mlflow_runs() if r.data.tags.get("mlflow.parentRunId") == run.info.run_id]
+    assert len(children) == 3 == len(judged.load("trials"))
+    assert {path.path for path in client.list_artifacts(run.info.run_id, "tables")} >= {"tables/comparison.md"}
+    assert run.data.metrics["baselines.1-layer_k-means.accuracy"] == table["accuracy"][4]
+    assert not list((judged.path / "data/07_model_output/baselines_work").glob("features-*"))
+
+
+def test_baselines_of_other_draws_are_refused(judged):
+    with pytest.raises(InputError, match=r"must be judged on the draws .*; run `kedro run --pipeline=evaluate` again"):
+        judged.run("baselines", params={"seed": 1})
+
+
+def test_a_label_curve_is_a_table_and_a_figure(judged):
+    judged.run("label_curve", params={"evaluate": {"curve": [1, 3, "all"], "curve_draws": 2}})
+    curve = judged.load("label_curve")
+    assert sorted(set(curve["labels"])) == [10, 30, 1257]
+    assert len(curve) == 9
+    path = next((judged.path / "data/08_reporting/label_curve.png").rglob("*.png"))
+    assert Image.open(path).size > (300, 300)
+
+
+def test_samples_of_a_conditional_gan_are_a_reference_set(project):
+    shape = {"width": 2, "latent_dim": 3, "labels": 10, "hidden": 4}
+    project.run("unsupervised", params={"train": {"architecture": shape, "steps": 2}})
+    project.run("evaluate_samples", params={"evaluate": {"protocol": "mnist_1nn", "samples": [20, 300]}})
+    table = project.load("sample_evaluation")
+    here = table[table["source"] == HERE]
+    assert here["labels"].tolist() == [20, 300, 20, 300, 1257]
+    assert here["accuracy"].iloc[-1] > 90  # real digits
+    assert table["note"].iloc[-1].startswith("not comparable")
+    metrics = project.mlflow_runs()[0].data.metrics
+    assert metrics["evaluate_samples.real.accuracy_1257"] == here["accuracy"].iloc[-1]
+    project.run("evaluate_samples", params={"evaluate": {"protocol": "mnist_1nn", "samples": [20, 300]}})
+    pd.testing.assert_frame_equal(project.load("sample_evaluation"), table)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"evaluate": {"labels_per_class": 5000}}, r"evaluate.labels_per_class, 5000, of each class .* got 1257"),
+        ({"evaluate": {"validation": 1257}}, r"evaluate.validation, 1257, .* got 1257"),
+        ({"evaluate": {"protocol": "svhn"}}, r"evaluate.protocol must be one of linear, svhn1000, .* got 'svhn'"),
+        (
+            {"evaluate": {"protocol": "mnist_1nn"}},
+            r"classifier svm here, .*--pipeline=evaluate_samples",
+        ),
+    ],
+)
+def test_labels_that_will_not_do_are_refused_before_anything_long_starts(project, params, message):
+    with pytest.raises(InputError, match=message):
+        project.run(params=params)
+    assert not (project.path / "data").exists() or not list((project.path / "data").rglob("*.parquet"))
+
+
+def test_a_class_that_one_set_lacks_is_refused_before_anything_long_starts(project, tmp_path):
+    for part, names in (("train", "abc"), ("test", "ab")):
+        for name in names:
+            (tmp_path / part / name).mkdir(parents=True)
+            for k in range(3):
+                pixels = np.full((20, 20, 3), 60 * k, np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{k}.png")
+    catalog = "type: dcgan_pipeline.datasets.raw_images.RawImagesDataset, filepath"
+    (project.path / "conf/local/catalog.yml").write_text(
+        f"labelled_train: {{{catalog}: {tmp_path}/train}}\nlabelled_test: {{{catalog}: {tmp_path}/test}}\n"
+    )
+    with pytest.raises(InputError, match=r"same classes, got only in train: \['c'\]"):
+        project.run()
+    assert not list((project.path / "data").rglob("*.parquet"))
