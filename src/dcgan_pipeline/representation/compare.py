@@ -68,9 +68,7 @@ def compare_features(
     with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
         for name, (train, test) in kinds.items():
             advance(0, note=name)
-            outcomes[name] = judge(
-                _as_features(train), y_train, _as_features(test), y_test, draws, settings.C, seed, advance
-            )
+            outcomes[name] = judge(_as_features(train), y_train, _as_features(test), y_test, draws, settings.C, advance)
     _warn(outcomes, settings)
     return outcomes, classes
 
