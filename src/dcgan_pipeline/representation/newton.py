@@ -42,7 +42,7 @@ GRAM_ROWS = 5000  # more rows than this make the Cholesky factors slower than pa
 _CHUNK = 1 << 24  # numbers read at once
 _COLUMNS = 2048  # of the rows that become float64 at once
 _WIDE = 2048  # columns from which a direction is found in float32: with fewer, float64 costs little
-_SAMPLE, _RANK = 1024, 256  # rows that the preconditioner sees, and directions that it keeps
+_SAMPLE, _RANK = 2048, 512  # rows that the preconditioner sees, and directions that it keeps
 _CG_STEPS = 200
 _PAD = 16  # a product with so many columns takes less time than one with ten
 
@@ -133,8 +133,7 @@ def _minimise(form: _Form, y: Tensor, C: float, point: Tensor, tol: float, max_i
     for iteration in range(max_iter + 1):
         look = form.look(point, C)
         value = look.square / 2 + C * _slack(y, look.scores).square().sum(1)  # (k,)
-        if not torch.isfinite(value).all():
-            raise InputError("features must be finite numbers, got NaN, infinity or numbers too large to multiply")
+        _finite(value)
         left = look.gradient_square / 2
         gaps = torch.where(value > left, left / (value - left), torch.inf)
         # A value that no longer falls is as near to the minimum as the numbers allow.
@@ -195,15 +194,21 @@ class _Gram:
     def step(self, point: Tensor, look: _Look, C: float, live: Tensor, accuracy: Tensor) -> _Step:
         target = torch.zeros_like(point)
         active = _slack(self._y, look.scores) > 0
+        every: Tensor | None = None  # the factor of all rows, the same for each class at the start
         for k in live.nonzero().flatten().tolist():
             rows = active[k].nonzero().flatten()
-            hessian = self._K.index_select(0, rows).index_select(1, rows)
-            hessian.diagonal().add_(max(1 / (2 * C), self._ridge))
-            factor = torch.linalg.cholesky(hessian)
+            if len(rows) == len(self._K):
+                factor = every = self._factor(self._K.clone(), C) if every is None else every
+            else:
+                factor = self._factor(self._K.index_select(0, rows).index_select(1, rows), C)
             target[k, rows] = torch.cholesky_solve(self._y[k, rows, None], factor).squeeze(1)
         direction = target - point
         scores = direction @ self._K
         return _Step(direction, scores, (direction * look.scores).sum(1), (direction * scores).sum(1))
+
+    def _factor(self, hessian: Tensor, C: float) -> Tensor:
+        hessian.diagonal().add_(max(1 / (2 * C), self._ridge))
+        return torch.linalg.cholesky(hessian)
 
     def weights(self, point: Tensor) -> tuple[Tensor, Tensor]:
         X = np.asarray(self._X[:])
@@ -241,7 +246,8 @@ class _Streamed:
     def _common_directions(self) -> tuple[Tensor, Tensor]:
         """Estimate the strongest directions of X'X from some rows: U (q, d + 1) and their eigenvalues (q,)."""
         n, device = len(self._X), self._y.device
-        some = np.asarray(self._X[np.unique(np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.int64))])
+        count = min(n, _SAMPLE, 4 * (self._X.shape[1] + 1))
+        some = np.asarray(self._X[np.linspace(0, n - 1, count).astype(np.int64)])
         values, vectors = torch.linalg.eigh(_finite(gram_matrix(some, device)))
         keep = (values > values[-1] * 1e-10).nonzero().flatten()[-_RANK:]
         mix = (vectors[:, keep] / values[keep].sqrt()).T  # (q, rows)
@@ -320,7 +326,7 @@ class _Streamed:
         return point[:, :-1], point[:, -1]
 
 
-def _finite(matrix: Tensor) -> Tensor:
-    if not torch.isfinite(matrix).all():
+def _finite(numbers: Tensor) -> Tensor:
+    if not torch.isfinite(numbers).all():
         raise InputError("features must be finite numbers, got NaN, infinity or numbers too large to multiply")
-    return matrix
+    return numbers
