@@ -23,7 +23,7 @@ def outcome(C=0.1, candidates=(0.01, 0.1, 1.0), accuracies=(50.0, 60.0)):
 def run(X, y, test, y_test, chosen, seed=0):
     calls = []
     draws = draw_labels(y, chosen, seed)
-    found = judge(X, y, test, y_test, draws, chosen.C, seed, lambda: calls.append(1))
+    found = judge(X, y, test, y_test, draws, chosen.C, lambda: calls.append(1))
     return found, draws, len(calls)
 
 

@@ -138,7 +138,7 @@ def _judge_features(
             kinds = {name: tuple(Standardised(array, *scale) for array in pair)}
         draws, settings = task.draws, task.evaluate
         with progress_bar("baselines: L2-SVM", len(settings.C) * len(draws.selection) + len(draws.report)) as advance:
-            return judge_kinds(kinds, task.labels, draws, settings, task.seed, advance)[name]
+            return judge_kinds(kinds, task.labels, draws, settings, advance, task.device)[name]
 
 
 def _judge_network(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray, check_same_images
@@ -57,7 +58,8 @@ class _Pixels:
 
 
 def compare_features(
-    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int
+    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int,
+    device: torch.device | str = "cpu",
 ) -> Comparison:
     """Judge each kind of features (train, test); uint8 images count as raw pixels.
 
@@ -71,19 +73,19 @@ def compare_features(
     draws = draw_labels(labels.train, settings, seed)
     fits = len(settings.C) * len(draws.selection) + len(draws.report)
     with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
-        outcomes = judge_kinds(kinds, labels, draws, settings, seed, advance)
+        outcomes = judge_kinds(kinds, labels, draws, settings, advance, device)
     return Comparison(outcomes, labels.classes, draws)
 
 
 def judge_kinds(
-    kinds: Kinds, labels: LabelledRows, draws: Draws, settings: EvaluateSettings, seed: int, advance: Advance
+    kinds: Kinds, labels: LabelledRows, draws: Draws, settings: EvaluateSettings, advance: Advance, device: torch.device | str
 ) -> dict[str, Outcome]:
     """Judge each kind on draws that are there, and warn of what a table would not show."""
     outcomes: dict[str, Outcome] = {}
     for name, (train, test) in kinds.items():
         advance(0, note=name)
         pair = _as_features(train), _as_features(test)
-        outcomes[name] = judge(pair[0], labels.train, pair[1], labels.test, draws, settings.C, seed, advance)
+        outcomes[name] = judge(pair[0], labels.train, pair[1], labels.test, draws, settings.C, advance, device)
     _warn(outcomes)
     return outcomes
 

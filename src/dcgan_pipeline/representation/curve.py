@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import progress_bar
@@ -13,7 +14,8 @@ from dcgan_pipeline.representation.settings import EvaluateSettings
 
 
 def label_curve(
-    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int
+    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int,
+    device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """Judge each kind of features by the protocol with each number of labels in ``settings.curve``.
 
@@ -49,7 +51,7 @@ def label_curve(
     rows = []
     with progress_bar("label curve: L2-SVM", fits * len(kinds)) as advance:
         for point, draw in zip(points, draws, strict=True):
-            for name, found in judge_kinds(kinds, labels, draw, point, seed, advance).items():
+            for name, found in judge_kinds(kinds, labels, draw, point, advance, device).items():
                 low, high = np.percentile(found.accuracies, [2.5, 97.5])
                 rows.append(
                     {

@@ -11,31 +11,21 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import Advance
 from dcgan_pipeline.randomness import numpy_stream
+from dcgan_pipeline.representation.newton import Rows
 from dcgan_pipeline.representation.settings import EvaluateSettings
-from dcgan_pipeline.representation.svm import LinearModel, fit_svm, predict
-
-
-class Features(Protocol):
-    """float32 features of shape (N, d), in memory or not: an array, a ShardedArray, or anything that looks like one."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, d)."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]: ...
-
+from dcgan_pipeline.representation.svm import LinearModel, fit_path, predict
 
 _BATCH = 4096  # rows of a large set in memory at once
+_MEMORY = 2**28  # numbers of the rows of one draw that are read once, into memory: 1 GiB
 
 
 @dataclass(frozen=True)
@@ -141,51 +131,78 @@ def _held_out(
 
 
 def judge(
-    train: Features,
+    train: Rows,
     y_train: NDArray[np.int64],
-    test: Features,
+    test: Rows,
     y_test: NDArray[np.int64],
     draws: Draws,
     candidates: Sequence[float],
-    seed: int,
     advance: Advance,
+    device: torch.device | str = "cpu",
 ) -> Outcome:
     """Judge one kind of features by the protocol.
 
     Parameters
     ----------
     train, test
-        float32 of shape (N, d) and (M, d).
+        float32 or float16 of shape (N, d) and (M, d), in memory or in shards. Draws of more than a GiB stay there.
     y_train, y_test
         int64 of shape (N,) and (M,).
     candidates
-        Values of C.
+        Values of C, ascending.
     advance
         Called after each of the fits, ``len(candidates) * len(draws.selection) + len(draws.report)`` of them.
+    device
+        Where the SVM is fitted.
+
+    Raises
+    ------
+    InputError
+        Where features are not finite.
     """
     unconverged = 0
 
-    def fit(rows: NDArray[np.int64], C: float) -> LinearModel:
+    def fit(rows: NDArray[np.int64], Cs: Sequence[float]) -> list[LinearModel]:
         nonlocal unconverged
-        model = fit_svm(np.asarray(train[rows]), y_train[rows], C, seed)
-        unconverged += not model.converged
-        advance()
-        return model
+        models = fit_path(_chosen(train, rows), y_train[rows], Cs, device=device)
+        unconverged += sum(not model.converged for model in models)
+        for _ in models:
+            advance()
+        return models
 
-    held = y_train[draws.validation]
-    validation = {}
-    for C in candidates:
-        called = _classify([fit(rows, C) for rows in draws.selection], train, draws.validation)
-        validation[C] = float((called == held).mean() * 100)
+    paths = [fit(rows, candidates) for rows in draws.selection]
+    called = _classify([model for path in paths for model in path], train, draws.validation)
+    hits = (called == y_train[draws.validation]).reshape(len(paths), len(candidates), -1)
+    validation = {C: float(hits[:, k].mean() * 100) for k, C in enumerate(candidates)}
     best = max(validation, key=lambda C: (validation[C], -C))  # of equals, the most regularised
-    called = _classify([fit(rows, best) for rows in draws.report], test, np.arange(len(test)))
+    models = [fit(rows, [best])[0] for rows in draws.report]
+    called = _classify(models, test, np.arange(len(test)))
     accuracies = (called == y_test).mean(axis=1) * 100
     confusion = _confusion(called, y_test)
     return Outcome(best, validation, accuracies, confusion, train.shape[1], unconverged, draws.report.shape[1])
 
 
-def _classify(models: list[LinearModel], features: Features, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    parts = [predict(models, np.asarray(features[rows[k : k + _BATCH]])) for k in range(0, len(rows), _BATCH)]
+def _chosen(features: Rows, rows: NDArray[np.int64]) -> Rows:
+    chosen = Chosen(features, rows)
+    return chosen if len(rows) * features.shape[1] > _MEMORY else chosen[:]
+
+
+class Chosen:
+    """Some rows of features (N, d), in their order, float32: a view that reads them when it is sliced."""
+
+    def __init__(self, features: Rows, rows: NDArray[np.int64]) -> None:
+        self._features, self._rows = features, rows
+        self.shape = (len(rows), features.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
+        return np.asarray(self._features[self._rows[rows]], np.float32)
+
+
+def _classify(models: list[LinearModel], features: Rows, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    parts = [predict(models, np.asarray(features[rows[k : k + _BATCH]], np.float32)) for k in range(0, len(rows), _BATCH)]
     return np.concatenate(parts, axis=1)  # (models, rows)
 
 

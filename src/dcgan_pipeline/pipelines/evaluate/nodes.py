@@ -24,14 +24,16 @@ def judge_features(
     labels_test: pd.DataFrame,
     evaluate: dict[str, Any],
     seed: int,
+    device: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Judge the trained D's features and the baselines by one protocol; see :mod:`dcgan_pipeline.representation`."""
+    from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.representation import report
     from dcgan_pipeline.representation.compare import compare_features
 
     settings = _settings(evaluate)
     kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
-    found = compare_features(kinds, labels_train, labels_test, settings, seed)
+    found = compare_features(kinds, labels_train, labels_test, settings, seed, resolve_device(device))
     table = report.tabulate(found.outcomes, report.say_trained_on(kinds))
     return (
         report.beside_published(table, settings.published),
@@ -52,12 +54,14 @@ def trace_label_curve(
     labels_test: pd.DataFrame,
     evaluate: dict[str, Any],
     seed: int,
+    device: str,
 ) -> pd.DataFrame:
     """Judge the same features with few to all labels; see :mod:`dcgan_pipeline.representation.curve`."""
+    from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.representation.curve import label_curve
 
     kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
-    return label_curve(kinds, labels_train, labels_test, _settings(evaluate), seed)
+    return label_curve(kinds, labels_train, labels_test, _settings(evaluate), seed, resolve_device(device))
 
 
 def _settings(evaluate: dict[str, Any], classifier: str = "svm") -> EvaluateSettings:

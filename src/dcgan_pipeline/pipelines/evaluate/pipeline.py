@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 judge_features,
-                [*_JUDGED, "params:evaluate", "params:seed"],
+                [*_JUDGED, "params:evaluate", "params:seed", "params:device"],
                 ["evaluation", "evaluation_draws", "confusion", "evaluate_metrics"],
                 name="judge_features",
             ),
@@ -44,7 +44,7 @@ def create_curve_pipeline() -> Pipeline:
         [
             Node(
                 trace_label_curve,
-                [*_JUDGED, "params:evaluate", "params:seed"],
+                [*_JUDGED, "params:evaluate", "params:seed", "params:device"],
                 "label_curve",
                 name="trace_label_curve",
             ),
