@@ -107,6 +107,7 @@ class _Search:
         if np.prod(self._shape) > _MOST:
             raise InputError(f"images must have at most {_MOST} numbers each, got {' x '.join(map(str, self._shape))}")
         self._queries = self._centred(queries)  # (m, d)
+        self._squares = _squares(self._queries)
         self._distance = torch.full((len(queries),), torch.iinfo(torch.int32).max, dtype=torch.int32, device=device)
         self._label = torch.full((len(queries),), -1, dtype=torch.int64, device=device)
 
@@ -117,11 +118,11 @@ class _Search:
             raise InputError(f"samples must be {expected}, as the queries, got {got}")
         y, named = self._centred(images), torch.from_numpy(labels).to(self._device)
         y_squared = _squares(y)
-        blocks = (part.split(_BLOCK) for part in (self._queries, self._distance, self._label))
-        for x, distance, label in zip(*blocks, strict=True):
+        blocks = (part.split(_BLOCK) for part in (self._queries, self._squares, self._distance, self._label))
+        for x, x_squared, distance, label in zip(*blocks, strict=True):
             squared = _products(x, y).mul_(-2).add_(y_squared)  # (block, n), less the queries' own squares
             first = squared.argmin(1, keepdim=True)  # the first of equals
-            closest = squared.gather(1, first).squeeze(1) + _squares(x)
+            closest = squared.gather(1, first).squeeze(1) + x_squared
             closer = closest < distance  # an equal one came before
             distance[closer] = closest[closer]
             label[closer] = named[first.squeeze(1)[closer]]
@@ -138,7 +139,8 @@ class _Search:
 def _products(x: Tensor, y: Tensor) -> Tensor:
     """Exact x @ y.T of whole numbers of -128 to 127, (m, d) and (n, d): int32 (m, n).
 
-    In pieces of 1024 pixels: float32 adds up to 2^24 exactly, in any order.
+    In pieces of 1024 pixels: float32 adds up to 2^24 exactly, in any order. (On a GPU as PyTorch multiplies by default,
+    without TF32.)
     """
     pieces = zip(x.split(_EXACT, dim=1), y.split(_EXACT, dim=1), strict=True)
     total = None

@@ -45,8 +45,8 @@ class KMeansSettings(Settings):
     """Added to the variance of a patch's grey levels before it is divided out (authors' code)."""
     whitening_floor: float = Field(default=0.1, gt=0)
     """Added to the variances of the normalised patches along their principal axes (authors' code)."""
-    iterations: int = Field(default=50, ge=1)
-    """Passes of k-means over the patches, at most (authors' code)."""
+    passes: int = Field(default=20, ge=1)
+    """Of k-means over the patches (our choice)."""
     grid: int = Field(default=2, ge=1)
     """Cells along a side, over each of which a map is summed (authors' code: quadrants)."""
 
