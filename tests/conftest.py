@@ -55,7 +55,7 @@ TINY: dict[str, Any] = {
     },
     "baselines": {
         "pca": {"components": 4, "images": 50},
-        "kmeans": {"maps": 4, "patches": 100, "iterations": 2},
+        "kmeans": {"maps": 4, "patches": 100, "passes": 2},
         "supervised": {"trials": 2, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
         "fine_tuned": {"trials": 1, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
     },

@@ -58,7 +58,11 @@ class _Pixels:
 
 
 def compare_features(
-    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int,
+    kinds: Kinds,
+    labels_train: pd.DataFrame,
+    labels_test: pd.DataFrame,
+    settings: EvaluateSettings,
+    seed: int,
     device: torch.device | str = "cpu",
 ) -> Comparison:
     """Judge each kind of features (train, test); uint8 images count as raw pixels.
@@ -78,7 +82,12 @@ def compare_features(
 
 
 def judge_kinds(
-    kinds: Kinds, labels: LabelledRows, draws: Draws, settings: EvaluateSettings, advance: Advance, device: torch.device | str
+    kinds: Kinds,
+    labels: LabelledRows,
+    draws: Draws,
+    settings: EvaluateSettings,
+    advance: Advance,
+    device: torch.device | str,
 ) -> dict[str, Outcome]:
     """Judge each kind on draws that are there, and warn of what a table would not show."""
     outcomes: dict[str, Outcome] = {}

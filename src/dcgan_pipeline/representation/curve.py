@@ -14,7 +14,11 @@ from dcgan_pipeline.representation.settings import EvaluateSettings
 
 
 def label_curve(
-    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, settings: EvaluateSettings, seed: int,
+    kinds: Kinds,
+    labels_train: pd.DataFrame,
+    labels_test: pd.DataFrame,
+    settings: EvaluateSettings,
+    seed: int,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """Judge each kind of features by the protocol with each number of labels in ``settings.curve``.

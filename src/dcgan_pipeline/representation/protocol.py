@@ -202,7 +202,9 @@ class Chosen:
 
 
 def _classify(models: list[LinearModel], features: Rows, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    parts = [predict(models, np.asarray(features[rows[k : k + _BATCH]], np.float32)) for k in range(0, len(rows), _BATCH)]
+    parts = [
+        predict(models, np.asarray(features[rows[k : k + _BATCH]], np.float32)) for k in range(0, len(rows), _BATCH)
+    ]
     return np.concatenate(parts, axis=1)  # (models, rows)
 
 
