@@ -57,9 +57,11 @@ def test_every_protocol_is_complete_and_has_published_results_of_one_source(name
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_labelled_sets_come_from_the_place_of_the_images(environment):
-    catalog = load(environment, source="here", test_source="there")["catalog"]
-    assert catalog["raw_images"]["filepath"] == catalog["labelled_train"]["filepath"] == "here"
-    assert catalog["labelled_test"]["filepath"] == ("there" if environment in ("cifar10", "mnist") else "here")
+    catalog = load(environment, source="here", labelled_source="elsewhere", test_source="there")["catalog"]
+    places = tuple(catalog[name]["filepath"] for name in ("raw_images", "labelled_train", "labelled_test"))
+    apart = environment in ("cifar10", "mnist", "svhn")
+    assert places == ("here", "elsewhere" if environment == "imagenet" else "here", places[2])
+    assert places[2] == ("there" if apart or environment == "imagenet" else "here")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -20,8 +20,8 @@ from kedro.pipeline import Pipeline
 from dcgan_pipeline.datasets.written_whole import saved_bytes
 from dcgan_pipeline.errors import InputError
 
-# Parameters beside the stages' own; the last two are places of images, for `--params=source=...`.
-SHARED = ("seed", "device", "source", "test_source")
+# Parameters beside the stages' own; the last three are places of images, for `--params=source=...`.
+SHARED = ("seed", "device", "source", "labelled_source", "test_source")
 
 
 class ProtocolHooks:

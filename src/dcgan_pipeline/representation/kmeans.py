@@ -80,7 +80,9 @@ def _random_patches(images: ShardedArray, rows: NDArray[np.int64], settings: KMe
     if not len(rows):
         raise InputError("k-means needs at least one training image, got none")
     if side > min(height, width):
-        raise InputError(f"kmeans.patch must be at most the images' side, got {side} for {height} x {width} images")
+        raise InputError(
+            f"baselines.kmeans.patch must be at most the images' side, got {side} for {height} x {width} images"
+        )
     rng = numpy_stream(seed, "patches")
     chosen = np.sort(rng.choice(rows, count))  # sorted, so that each shard is read once
     top, left = rng.integers(0, height - side + 1, count), rng.integers(0, width - side + 1, count)
@@ -165,7 +167,7 @@ def kmeans_features(
     if min(height, width) < least:
         raise InputError(
             f"images must be {least} x {least} or more for patches of {settings['patch']} and a grid of "
-            f"{settings['grid']}, got {height} x {width}; lower kmeans.grid"
+            f"{settings['grid']}, got {height} x {width}; lower baselines.kmeans.grid"
         )
     encoder = _Encoder(weights, device)
 

@@ -47,8 +47,8 @@ def learn(images: ShardedArray, rows: NDArray[np.int64], settings: PcaSettings, 
     dimensions = int(np.prod(images.shape[1:]))
     if settings.components > min(taken, dimensions):
         raise InputError(
-            f"pca.components must be at most the {taken} images it is fitted to and their {dimensions} numbers, got "
-            f"{settings.components}; lower it"
+            f"baselines.pca.components must be at most the {taken} images it is fitted to and their {dimensions} "
+            f"numbers, got {settings.components}; lower it"
         )
     drawn = np.sort(numpy_stream(seed, "images for principal components").choice(rows, taken, replace=False))
     pixels = _flat(images[drawn], torch.device("cpu")).numpy()
