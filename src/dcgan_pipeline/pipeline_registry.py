@@ -31,10 +31,10 @@ STAGES = {
 def register_pipelines() -> dict[str, Pipeline]:
     """Name the pipelines.
 
-    Each stage; ``unsupervised`` (all that needs no labels); ``dedup_new`` (in place of ``dedup``, for images that come
-    after others); ``import_weights`` and ``import_weights_with_images`` (in place of ``train``, for published
-    networks); ``baselines``, ``label_curve`` and ``evaluate_samples`` (more to judge); ``sample``; and ``__default__``
-    (all stages).
+    Each stage; ``unsupervised`` (all that needs no labels); and ``__default__`` (all stages). In place of ``dedup``:
+    ``dedup_new`` (for images that come after others) and ``dedup_apart`` (which keeps what repeats a test image out of
+    training). In place of ``train``: ``import_weights`` and ``import_weights_with_images`` (published networks). After
+    ``evaluate``: ``baselines`` and ``label_curve``; for conditional networks ``evaluate_samples``. And ``sample``.
     """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
@@ -43,6 +43,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     )
     everything = sum(pipelines.values(), Pipeline([]))
     tools = {
+        "dedup_apart": dedup.create_apart_pipeline(),
         "dedup_new": dedup.create_incremental_pipeline(),
         "import_weights": import_weights.create_pipeline(),
         "import_weights_with_images": import_weights.create_pipeline_with_images(),

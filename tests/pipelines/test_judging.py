@@ -100,3 +100,25 @@ def test_a_class_that_one_set_lacks_is_refused_before_anything_long_starts(proje
     with pytest.raises(InputError, match=r"same classes, got only in train: \['c'\]"):
         project.run()
     assert not list((project.path / "data").rglob("*.parquet"))
+
+
+def test_what_repeats_a_test_image_is_kept_out_of_training(project, tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (40, 20, 20, 3), dtype=np.uint8)
+    for part, numbers in (("train", range(40)), ("test", [3, 17, 30])):
+        for k in numbers:
+            folder = tmp_path / part / f"class {k % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pictures[k]).save(folder / f"{k:02d}.png")
+    catalog = "type: dcgan_pipeline.datasets.raw_images.RawImagesDataset, filepath"
+    (project.path / "conf/local/catalog.yml").write_text(f"labelled_test: {{{catalog}: {tmp_path}/test}}\n")
+    params = {"source": f"{tmp_path}/train"}
+    for stage in ("faces", "preprocess", "dedup_apart"):
+        project.run(stage, params=params)
+    records, duplicates = project.load("records"), project.load("duplicates")
+    gone = records.loc[duplicates.loc[~duplicates["kept"], "row"], "source"]
+    assert sorted(gone) == ["class 0/30.png", "class 1/03.png", "class 1/17.png"]
+    assert duplicates["known"].str.startswith("labelled_test: class").all()
+    assert project.mlflow_runs()[0].data.metrics["dedup.near_test_images"] == 3
+    project.run("train", params=params)
+    assert project.load("gan").settings["training_images"] == 37

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.representation.protocol import Outcome, draw_labels, judge, most_labels
+from dcgan_pipeline.representation import protocol
+from dcgan_pipeline.representation.protocol import Chosen, Outcome, draw_labels, judge, most_labels
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
 
@@ -242,3 +243,34 @@ def test_a_protocol_of_another_classifier_names_its_pipeline():
     near.judges("nearest")
     with pytest.raises(InputError, match=r"got near with nearest; .*--pipeline=evaluate_samples"):
         near.judges("svm")
+
+
+def test_chosen_rows_are_read_when_they_are_sliced(stored):
+    features = np.arange(60, dtype=np.float16).reshape(20, 3)
+    rows = np.array([4, 2, 9, 17])
+    view = Chosen(stored(features), rows)
+    assert (len(view), view.shape) == (4, (4, 3))
+    assert view[1:3].dtype == np.float32
+    np.testing.assert_array_equal(view[1:3], features[[2, 9]])
+    np.testing.assert_array_equal(view[np.array([3, 0])], features[[17, 4]])
+
+
+def test_a_draw_too_large_for_memory_is_judged_in_its_shards_with_the_same_result(blobs, stored, monkeypatch):
+    (X, y), (test, y_test) = blobs(200, 3, apart=1.5, dimensions=40), blobs(90, 3, apart=1.5, dimensions=40, seed=1)
+    there = stored(X), y, stored(test), y_test
+    at_once, _, _ = run(*there, settings())
+    monkeypatch.setattr(protocol, "_MEMORY", 10)
+    read = []
+    monkeypatch.setattr(Chosen, "__getitem__", _watched(Chosen.__getitem__, read))
+    in_parts, _, _ = run(*there, settings())
+    assert read
+    assert in_parts.validation == at_once.validation
+    np.testing.assert_array_equal(in_parts.accuracies, at_once.accuracies)
+
+
+def _watched(function, read):
+    def call(view, rows):
+        read.append(rows)
+        return function(view, rows)
+
+    return call

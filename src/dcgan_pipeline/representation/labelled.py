@@ -10,7 +10,7 @@ import pandas as pd
 from dcgan_pipeline.arrays import ShardFiles
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.imaging.crop import crop_and_resize
+from dcgan_pipeline.imaging.crop import ImageSet, crop_and_resize
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
@@ -83,11 +83,7 @@ def prepare_labelled(
     InputError
         Where there are no labels at all.
     """
-    _check_has_labels(source)
-    labelled = SubsetSource(source, np.flatnonzero(source.labels != NO_LABEL))
-    one = faces.model_copy(update={"faces_per_image": "best"}) if faces.faces_per_image == "all" else faces
-    regions = find_regions(labelled, one, engine)
-    made = crop_and_resize(labelled, regions, settings, engine, work)
+    made = _cut_out(source, faces, settings, engine, work)
     for thumbnails in made.thumbnails.files:  # only the training images are hashed
         thumbnails.unlink()
     labels = made.records[["row", "source", "label"]].assign(
@@ -98,3 +94,30 @@ def prepare_labelled(
     without = pd.DataFrame({"source": unlabelled, "reason": "no label"}, dtype="str")
     rejected = pd.concat([made.rejected[["source", "reason"]], without], ignore_index=True)
     return made.images, labels, rejected
+
+
+def labelled_thumbnails(
+    source: ImageSource, faces: FacesSettings, settings: PreprocessSettings, engine: EngineSettings, work: Path
+) -> tuple[ShardFiles, pd.DataFrame]:
+    """Make the thumbnails of a labelled set, for its codes; parameters and errors are :func:`prepare_labelled`'s.
+
+    Returns
+    -------
+    thumbnails
+        uint8 of shape (N, 3, 32, 32), as ``preprocess`` makes them of the training images.
+    records
+        One row a thumbnail: where it came from.
+    """
+    made = _cut_out(source, faces, settings, engine, work)
+    for images in made.images.files:
+        images.unlink()
+    return made.thumbnails, made.records
+
+
+def _cut_out(
+    source: ImageSource, faces: FacesSettings, settings: PreprocessSettings, engine: EngineSettings, work: Path
+) -> ImageSet:
+    _check_has_labels(source)
+    labelled = SubsetSource(source, np.flatnonzero(source.labels != NO_LABEL))
+    one = faces.model_copy(update={"faces_per_image": "best"}) if faces.faces_per_image == "all" else faces
+    return crop_and_resize(labelled, find_regions(labelled, one, engine), settings, engine, work)

@@ -1,15 +1,18 @@
-"""Nodes of ``dedup`` and ``dedup_new``."""
+"""Nodes of ``dedup``, ``dedup_new`` and ``dedup_apart``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
+    from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, ShardFiles
     from dcgan_pipeline.datasets.known_images import KnownImagesDataset
+    from dcgan_pipeline.imaging.sources import ImageSource
     from dcgan_pipeline.weights import Weights
 
 
@@ -99,6 +102,47 @@ def group_new_duplicates(
         duplicates = drop_known(duplicates, found, known.records["source"], known.name, always)
     metrics = measure_groups(duplicates, hash_codes)
     metrics["dedup.known"] = float((duplicates["known"] != "").sum())
+    return duplicates, describe_groups(duplicates, records), metrics
+
+
+def read_test_thumbnails(
+    source: ImageSource, work: Path, faces: dict[str, Any], preprocess: dict[str, Any], engine: dict[str, Any]
+) -> tuple[ShardFiles, pd.DataFrame]:
+    """Make thumbnails of the labelled test set, as of the training images."""
+    from dcgan_pipeline.engine import EngineSettings
+    from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+    from dcgan_pipeline.representation.labelled import labelled_thumbnails
+
+    settings = FacesSettings.parse(faces, "faces"), PreprocessSettings.parse(preprocess, "preprocess")
+    return labelled_thumbnails(source, *settings, EngineSettings.parse(engine, "engine"), work)
+
+
+def group_apart(
+    hash_codes: ShardedArray,
+    thumbnails: ShardedArray,
+    images: ShardedArray,
+    records: pd.DataFrame,
+    test_codes: ShardedArray,
+    test_thumbnails: ShardedArray,
+    test_records: pd.DataFrame,
+    dedup: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
+    """Group duplicates, and drop every image that is one of a test image: a GAN trained on the rest never saw those."""
+    from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, find_duplicates, measure_groups, rows_of
+    from dcgan_pipeline.hashing.known import drop_known, find_known
+    from dcgan_pipeline.hashing.settings import DedupSettings
+
+    check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
+    check_same_images(test_codes=test_codes, test_thumbnails=test_thumbnails, test_records=test_records)
+    settings = DedupSettings.parse(dedup, "dedup")
+    here = Hashed(hash_codes, thumbnails, records)
+    duplicates = find_duplicates(here, images, settings)
+    found = find_known(here, Hashed(test_codes, test_thumbnails, test_records), settings)
+    always = rows_of(settings.always_keep, records)
+    duplicates = drop_known(duplicates, found, test_records["source"], "labelled_test", always)
+    metrics = measure_groups(duplicates, hash_codes)
+    metrics["dedup.near_test_images"] = float((duplicates["known"] != "").sum())
     return duplicates, describe_groups(duplicates, records), metrics
 
 
