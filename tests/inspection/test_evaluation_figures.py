@@ -13,7 +13,7 @@ def confusion(names):
     return table
 
 
-def evaluation(ours=3, published=(), accuracy=70.0, name="features {}"):
+def evaluation(ours=3, published=(), accuracy=70.0, name="features {}", note=""):
     rows = [
         {
             "features": name.format(k),
@@ -22,6 +22,7 @@ def evaluation(ours=3, published=(), accuracy=70.0, name="features {}"):
             "accuracy": accuracy,
             "interval": 3.0,
             "source": HERE,
+            "note": "",
         }
         for k in range(ours)
     ]
@@ -33,6 +34,7 @@ def evaluation(ours=3, published=(), accuracy=70.0, name="features {}"):
             "accuracy": 80.0,
             "interval": None,
             "source": "paper",
+            "note": note,
         }
         for feature in published
     ]
@@ -100,6 +102,15 @@ def test_published_results_are_hatched_and_say_their_labels(rendered):
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, False, True, True]
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["features 0", "features 1", "k-means\npaper, 50,000 labels", "Exemplar CNN\npaper, 50,000 labels"]
+
+
+def test_what_cannot_be_compared_is_pale(rendered):
+    edges = []
+    for note in ("", "not comparable: other images"):
+        figure = accuracy_figure(evaluation(1, ["DCGAN"], note=note))
+        rendered(figure)
+        edges.append(figure.axes[0].patches[1].get_edgecolor())
+    assert sum(edges[1][:3]) > sum(edges[0][:3])
 
 
 def test_rows_of_the_same_name_are_bars_of_their_own(rendered):

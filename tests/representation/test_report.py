@@ -16,7 +16,7 @@ from dcgan_pipeline.representation.report import (
     tabulate,
     to_markdown,
 )
-from dcgan_pipeline.representation.settings import PublishedRow
+from dcgan_pipeline.representation.settings import EvaluateSettings, PublishedRow
 
 PUBLISHED = (
     PublishedRow(features="paper", accuracy=77.5, labels=200, trained_on="SVHN", source="table 2"),
@@ -38,8 +38,9 @@ def outcomes():
     }
 
 
-def whole(outcomes):
-    return beside_published(tabulate(outcomes, LEARNED), PUBLISHED)
+def whole(outcomes, published=PUBLISHED, test_images=50):
+    settings = EvaluateSettings(published=published, test_images=50)
+    return beside_published(tabulate(outcomes, LEARNED), settings, test_images)
 
 
 def test_our_rows_come_first_and_the_published_ones_after(outcomes):
@@ -61,6 +62,12 @@ def test_a_published_row_says_why_it_cannot_be_compared(outcomes):
         "not comparable: 4,000 labels, not 200",
         "not comparable: more images",
     ]
+
+
+def test_another_test_set_is_not_comparable(outcomes):
+    notes = list(whole(outcomes, test_images=60)["note"])
+    assert notes[2] == "not comparable: 50 other test images"
+    assert notes[3] == "not comparable: 4,000 labels, not 200; 50 other test images"
 
 
 def test_the_interval_is_1_96_standard_deviations_over_draws(outcomes):
@@ -86,13 +93,13 @@ def test_published_rows_have_no_dimensions_and_no_c(outcomes):
 
 
 def test_the_types_do_not_depend_on_the_rows(outcomes):
-    alone = beside_published(tabulate(outcomes, LEARNED), ())
+    alone = whole(outcomes, ())
     pd.testing.assert_series_equal(alone.dtypes, whole(outcomes).dtypes)
     assert len(alone) == 2
 
 
 def test_the_markdown_has_every_row_and_a_bar_does_not_break_it(outcomes):
-    odd = beside_published(tabulate(outcomes, LEARNED), (PUBLISHED[0].model_copy(update={"features": "a|b"}),))
+    odd = whole(outcomes, (PUBLISHED[0].model_copy(update={"features": "a|b"}),))
     lines = to_markdown(odd).splitlines()
     assert lines[2] == "| trained discriminator (512) | the images | 200 | 70.0 ± 19.6 | this run |  |"
     assert lines[4] == "| a\\|b | SVHN | 200 | 77.5 | table 2 |  |"

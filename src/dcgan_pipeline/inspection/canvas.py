@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-INK, MUTED, KEPT, REFUSED = "#222222", "#666666", "#1b9e77", "#d95f02"
+INK, MUTED, PALE, KEPT, REFUSED = "#222222", "#666666", "#cccccc", "#1b9e77", "#d95f02"
 SERIES = ("#3465a4", "#d95f02", "#1b9e77", "#7570b3")
 
 

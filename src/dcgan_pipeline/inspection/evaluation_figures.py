@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dcgan_pipeline.inspection.canvas import MUTED, SERIES, leave_room, new_figure, printable
-from dcgan_pipeline.representation.report import HERE
+from dcgan_pipeline.inspection.canvas import MUTED, PALE, SERIES, leave_room, new_figure, printable
+from dcgan_pipeline.representation.report import APART, HERE
 
 _CELL, _LARGEST = 0.48, 16.0  # inches of a cell of the confusion matrix, and of the whole at most
 _BESIDE: Any = {"textcoords": "offset points", "fontsize": 8, "color": MUTED}
@@ -55,7 +55,7 @@ def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
         "Mean test accuracy of a linear L2-SVM; the bars' whiskers are 1.96 standard deviations over draws of labels."
     )
     if not ours.all():
-        caption += " Hatched: published; what is not comparable with this run says why in the table."
+        caption += " Hatched: published; pale: not comparable, and the table says why."
     names = [
         printable(row.features, 44) + ("" if mine else f"\n{printable(row.source, 40)}, {row.labels:,} labels")
         for row, mine in zip(evaluation.itertuples(), ours, strict=True)
@@ -68,9 +68,11 @@ def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
     spread = evaluation["interval"].fillna(0).to_numpy()
     places = np.arange(len(names))  # by number: two published rows may have the same name
     bars = axes.barh(places, evaluation["accuracy"], xerr=spread, color=SERIES[0], height=0.6, ecolor=MUTED)
-    for bar, mine, accuracy, beyond in zip(bars, ours, evaluation["accuracy"], spread, strict=True):
+    apart = evaluation["note"].str.startswith(APART)
+    each = zip(bars, ours, apart, evaluation["accuracy"], spread, strict=True)
+    for bar, mine, other, accuracy, beyond in each:
         if not mine:
-            bar.set(facecolor="white", edgecolor=MUTED, hatch="///")
+            bar.set(facecolor="white", edgecolor=PALE if other else MUTED, hatch="///")
         middle = bar.get_y() + bar.get_height() / 2
         axes.text(accuracy + beyond + 1.5, middle, f"{accuracy:.1f} %", va="center", fontsize=9)
     axes.set_yticks(places, names, fontsize=9, parse_math=False)

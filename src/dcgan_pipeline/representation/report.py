@@ -13,11 +13,12 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.compare import Kinds
 from dcgan_pipeline.representation.features import TRAINED_ON
 from dcgan_pipeline.representation.protocol import Draws, Outcome
-from dcgan_pipeline.representation.settings import PublishedRow
+from dcgan_pipeline.representation.settings import EvaluateSettings
 
 OURS, UNTRAINED = "trained discriminator", "untrained discriminator"
 HERE = "this run"
 DRAWS = "draws"  # the attribute by which a table says which draws of labels it is of
+APART = "not comparable"  # how the note of a published row begins that cannot be compared with ours
 EDGE = "best C is at the edge of the candidates"
 TYPES = {"dimensions": "Int64", "C": "float64", "interval": "float64", "gain": "float64"}
 
@@ -77,25 +78,28 @@ def say_trained_on(kinds: Kinds) -> dict[str, str]:
     return {name: train.attrs.get(TRAINED_ON, "nothing") for name, (train, _) in kinds.items()}
 
 
-def beside_published(table: pd.DataFrame, published: tuple[PublishedRow, ...]) -> pd.DataFrame:
+def beside_published(table: pd.DataFrame, settings: EvaluateSettings, test_images: int) -> pd.DataFrame:
     """Put published results below the rows of :func:`tabulate`, and say of each why it cannot be compared, if so.
 
-    A row is comparable with ours where it was given as many labels and has no ``note`` of its own.
+    A row is comparable with ours where it was given as many labels, was tested on as many images and has no ``note`` of
+    its own.
     """
-    labels = int(table["labels"].iloc[0])
+    labels = int(table["labels"].max())
+    theirs = settings.test_images
     rows = []
-    for row in published:
-        other = f"{row.labels:,} labels, not {labels:,}" if row.labels != labels else ""
-        note = "; ".join(filter(None, (row.note, other)))
-        note = f"not comparable: {note}" if note else ""
+    for row in settings.published:
+        reasons = [row.note] if row.note else []
+        reasons += [f"{row.labels:,} labels, not {labels:,}"] if row.labels != labels else []
+        reasons += [f"{theirs:,} other test images"] if theirs not in (None, test_images) else []
+        note = f"{APART}: {'; '.join(reasons)}" if reasons else ""
         rows.append({**row.model_dump(), "dimensions": None, "C": None, "gain": None, "note": note})
     return pd.DataFrame([*table.to_dict("records"), *rows], columns=table.columns).astype(TYPES)
 
 
-def joined(evaluation: pd.DataFrame, more: pd.DataFrame, published: tuple[PublishedRow, ...]) -> pd.DataFrame:
+def joined(evaluation: pd.DataFrame, more: pd.DataFrame, settings: EvaluateSettings, test_images: int) -> pd.DataFrame:
     """Put more rows of :func:`tabulate` between ours and the published ones of :func:`beside_published`."""
     here = evaluation[evaluation["source"] == HERE]
-    return beside_published(pd.concat([here, more], ignore_index=True), published)
+    return beside_published(pd.concat([here, more], ignore_index=True), settings, test_images)
 
 
 def check_same_draws(table: pd.DataFrame, draws: Draws) -> None:

@@ -105,6 +105,8 @@ class EvaluateSettings(Settings):
     samples: tuple[Annotated[int, Field(ge=1)], ...] = (1_000, 10_000, 100_000)
     """With ``classifier: nearest``, sizes of the reference set, ascending."""
     published: tuple[PublishedRow, ...] = ()
+    test_images: int | None = Field(default=None, ge=1)
+    """How many images the published results are of: with another number of them they are not comparable."""
     curve: tuple[Labels, ...] = (1, 2, 5, 10, 20, 50, "all")
     """Labels a class of the label-efficiency curve."""
     curve_draws: int = Field(default=10, ge=1)

@@ -60,5 +60,5 @@ def compare_baselines(
     found = judge_baselines(gan, images, kept_rows(duplicates), task, settings, log)
     ours = evaluation_draws.loc[evaluation_draws["features"] == report.OURS, "accuracy"].to_numpy()
     mine = report.tabulate(found.outcomes, found.trained_on, ours)
-    table = report.joined(evaluation, mine, judged.published)
+    table = report.joined(evaluation, mine, judged, len(labels_test))
     return table, found.trials, report.measure(found.outcomes, "baselines")

@@ -36,7 +36,7 @@ def judge_features(
     found = compare_features(kinds, labels_train, labels_test, settings, seed, resolve_device(device))
     table = report.tabulate(found.outcomes, report.say_trained_on(kinds))
     return (
-        report.beside_published(table, settings.published),
+        report.beside_published(table, settings, len(labels_test)),
         report.draw_by_draw(found.outcomes, found.draws),
         report.confusion_table(found.outcomes[report.OURS], found.classes),
         report.measure(found.outcomes),
@@ -108,7 +108,7 @@ def judge_samples(
     metrics = {
         f"evaluate_samples.{row.features.split()[0]}.accuracy_{row.labels}": row.accuracy for row in table.itertuples()
     }
-    return report.beside_published(table, settings.published), metrics
+    return report.beside_published(table, settings, len(labels_test)), metrics
 
 
 def draw_sample_accuracies(sample_evaluation: pd.DataFrame) -> Figure:
