@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -117,7 +116,9 @@ def fit_apart(fit: Callable[..., list[LinearModel]], rows: int, place: Path, Cs:
     start, cpu = time.perf_counter(), time.process_time()
     models = fit(X, y, Cs)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    answer.put((seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, models))
+    status = Path("/proc/self/status").read_text()  # getrusage would count the parent's memory, too
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))  # KiB
+    answer.put((seconds, cpu, peak / 2**20, models))
 
 
 class _First:

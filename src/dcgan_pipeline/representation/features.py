@@ -85,8 +85,9 @@ def learned_from(weights: Weights) -> str:
         return "nothing"
     if "imported" in settings:
         return "SVHN, by the DCGAN's authors"
-    count = settings.get("training_images")
-    return "this run's images, no labels" if count is None else f"{count:,} images of this run, no labels"
+    count, labels = settings.get("training_images"), settings["architecture"].get("labels")
+    images = "this run's images" if count is None else f"{count:,} images of this run"
+    return f"{images}, {'with their' if labels else 'no'} labels"
 
 
 def _layers(settings: FeaturesSettings, count: int) -> list[int]:
