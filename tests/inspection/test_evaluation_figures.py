@@ -2,7 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dcgan_pipeline.inspection.evaluation_figures import accuracy_figure, confusion_figure, label_curve_figure
+from dcgan_pipeline.inspection.evaluation_figures import (
+    accuracy_figure,
+    confusion_figure,
+    label_curve_figure,
+    sample_figure,
+)
 from dcgan_pipeline.representation.report import HERE
 
 
@@ -143,3 +148,18 @@ def test_a_label_curve_has_a_line_and_a_band_a_kind_and_every_number_of_labels(r
     assert len(axes.lines) == len(axes.collections) == 7
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [50, 55, 60])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["10", "100", "1,257"]
+
+
+def test_samples_and_real_images_are_lines_and_published_names_do_not_overlap(rendered):
+    here = [("samples", 1000, 85.0), ("samples", 10_000, 91.0), ("real", 1000, 90.0)]
+    published = [("AlignMNIST", 10**7, 98.6), ("DCGAN", 10**7, 98.5), ("GAN", 10**7, 94.4)]
+    rows = [
+        {"features": name, "labels": labels, "accuracy": accuracy, "source": source}
+        for source, part in ((HERE, here), ("paper", published))
+        for name, labels, accuracy in part
+    ]
+    figure = sample_figure(pd.DataFrame(rows))
+    rendered(figure)
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [15.0, 9.0])
+    assert [text.get_text() for text in axes.texts] == ["AlignMNIST, DCGAN", "GAN"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from dcgan_pipeline.inspection.canvas import MUTED, PALE, SERIES, leave_room, new_figure, printable
 from dcgan_pipeline.representation.report import APART, HERE
@@ -52,7 +53,8 @@ def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
     """Draw the accuracies of the table with their spread; published results are hatched."""
     ours = evaluation["source"] == HERE
     caption = (
-        "Mean test accuracy of a linear L2-SVM; the bars' whiskers are 1.96 standard deviations over draws of labels."
+        "Mean test accuracy, of a linear L2-SVM but where a network judges by itself; whiskers are 1.96 standard "
+        "deviations over draws of labels."
     )
     if not ours.all():
         caption += " Hatched: published; pale: not comparable, and the table says why."
@@ -120,9 +122,12 @@ def sample_figure(evaluation: pd.DataFrame) -> Figure:
     here = evaluation[evaluation["source"] == HERE]
     for colour, (name, rows) in zip(cycle(SERIES), here.groupby("features", sort=False), strict=False):
         axes.plot(rows["labels"], 100 - rows["accuracy"], color=colour, marker=".", label=printable(str(name), 44))
-    for row in evaluation[evaluation["source"] != HERE].itertuples():
-        axes.plot(row.labels, 100 - row.accuracy, "x", color=MUTED)
-        axes.annotate(printable(row.features, 20), (row.labels, 100 - row.accuracy), (5, 3), **_BESIDE)
+    for size, rows in evaluation[evaluation["source"] != HERE].groupby("labels"):
+        errors = (100 - rows["accuracy"]).to_numpy()
+        axes.plot([size] * len(rows), errors, "x", color=MUTED)
+        names = [printable(name, 20) for name in rows["features"]]
+        for error, name in _apart(errors, names):
+            axes.annotate(name, (float(str(size)), error), (-6, 0), ha="right", va="center", **_BESIDE)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("images in the reference set")
@@ -130,3 +135,14 @@ def sample_figure(evaluation: pd.DataFrame) -> Figure:
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _apart(errors: NDArray[np.float64], names: list[str], least: float = 0.5) -> list[tuple[float, str]]:
+    """Join the names of points that are less than ``least`` from the one before, so that texts do not overlap."""
+    joined: list[tuple[float, str]] = []
+    for error, name in sorted(zip(errors.tolist(), names, strict=True)):
+        if joined and error - joined[-1][0] < least:
+            joined[-1] = (joined[-1][0], f"{joined[-1][1]}, {name}")
+        else:
+            joined.append((error, name))
+    return joined
