@@ -48,7 +48,16 @@ def photographs(tmp_path):
 def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
     pipelines = register_pipelines()
     assert list(STAGES) == ORDER
-    tools = {"dedup_new", "sample", "import_weights", "import_weights_with_images"}
+    tools = {
+        "dedup_apart",
+        "dedup_new",
+        "baselines",
+        "evaluate_samples",
+        "label_curve",
+        "sample",
+        "import_weights",
+        "import_weights_with_images",
+    }
     assert set(pipelines) == {*ORDER, *tools, "unsupervised", "__default__"}
     nodes = {node.name for name in ORDER for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == nodes
