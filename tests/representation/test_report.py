@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.compare import PIXELS
 from dcgan_pipeline.representation.protocol import Draws, Outcome
 from dcgan_pipeline.representation.report import (
     HERE,
     OURS,
     beside_published,
+    check_same_judging,
     confusion_table,
     draw_by_draw,
     measure,
@@ -108,8 +110,8 @@ def test_the_markdown_has_every_row_and_a_bar_does_not_break_it(outcomes):
 
 def test_draws_are_listed_with_the_digest_of_the_draws(outcomes):
     draws = Draws(np.arange(3), np.arange(4)[None], np.arange(6).reshape(3, 2))
-    table = draw_by_draw(outcomes, draws)
-    assert table.attrs == {"draws": draws.digest()}
+    table = draw_by_draw(outcomes, draws, "ab")
+    assert table.attrs == {"draws": draws.digest(), "gan": "ab"}
     assert table[table["features"] == PIXELS]["accuracy"].tolist() == [50.0, 65.0, 65.0]
     assert table["draw"].tolist() == [0, 1, 2, 0, 1, 2]
 
@@ -139,3 +141,21 @@ def test_a_class_may_itself_be_called_true(outcomes):
     table = confusion_table(outcomes[OURS], ["false", "true"])
     assert table["true"].tolist() == ["false", "true"]
     assert table.drop(columns="true").to_numpy().tolist() == [[0.75, 0.25], [0.5, 0.5]]
+
+
+def test_a_published_row_with_as_many_labels_as_one_of_several_rows_of_ours_is_comparable(outcomes):
+    few = replace(outcomes[PIXELS], labels=4000)
+    settings = EvaluateSettings(published=PUBLISHED)
+    table = beside_published(tabulate(outcomes | {PIXELS: few}, LEARNED), settings, 50)
+    assert list(table["note"])[2:] == ["", "", "not comparable: more images"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "gan", "said"), [(6, "cd", "of the same gan, got .* ab and gan cd"), (8, "ab", "draws")]
+)
+def test_a_table_of_another_gan_or_other_draws_is_refused(outcomes, rows, gan, said):
+    draws = Draws(np.arange(3), np.arange(4)[None], np.arange(6).reshape(3, 2))
+    table = draw_by_draw(outcomes, draws, "ab")
+    check_same_judging(table, draws, "ab")
+    with pytest.raises(InputError, match=said):
+        check_same_judging(table, replace(draws, report=np.arange(rows)[None]), gan)

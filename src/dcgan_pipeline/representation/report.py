@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.compare import Kinds
-from dcgan_pipeline.representation.features import TRAINED_ON
+from dcgan_pipeline.representation.features import GAN, TRAINED_ON
 from dcgan_pipeline.representation.protocol import Draws, Outcome
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
@@ -84,12 +84,13 @@ def beside_published(table: pd.DataFrame, settings: EvaluateSettings, test_image
     A row is comparable with ours where it was given as many labels, was tested on as many images and has no ``note`` of
     its own.
     """
-    labels = int(table["labels"].max())
+    labels = [int(count) for count in table["labels"].unique()]
     theirs = settings.test_images
     rows = []
     for row in settings.published:
         reasons = [row.note] if row.note else []
-        reasons += [f"{row.labels:,} labels, not {labels:,}"] if row.labels != labels else []
+        if row.labels not in labels:
+            reasons.append(f"{row.labels:,} labels, not {' or '.join(f'{count:,}' for count in labels)}")
         reasons += [f"{theirs:,} other test images"] if theirs not in (None, test_images) else []
         note = f"{APART}: {'; '.join(reasons)}" if reasons else ""
         rows.append({**row.model_dump(), "dimensions": None, "C": None, "gain": None, "note": note})
@@ -102,14 +103,19 @@ def joined(evaluation: pd.DataFrame, more: pd.DataFrame, settings: EvaluateSetti
     return beside_published(pd.concat([here, more], ignore_index=True), settings, test_images)
 
 
-def check_same_draws(table: pd.DataFrame, draws: Draws) -> None:
-    """Refuse to compare with the table of :func:`draw_by_draw` of other draws.
+def check_same_judging(table: pd.DataFrame, draws: Draws, gan: str) -> None:
+    """Refuse to compare with a table of :func:`draw_by_draw` of other draws or of another GAN, by their digests.
 
     Raises
     ------
     InputError
-        Where its draws are others.
+        Where its draws or its GAN are others.
     """
+    if table.attrs.get(GAN) != gan:
+        raise InputError(
+            f"baselines must be compared with features of the same gan, got evaluation_draws of "
+            f"{str(table.attrs.get(GAN))[:8]} and gan {gan[:8]}; run `kedro run --pipelines=features,evaluate` again"
+        )
     if table.attrs.get(DRAWS) != draws.digest():
         raise InputError(
             "baselines must be judged on the draws of labels that evaluation is of, and the protocol, the seed or the "
@@ -117,14 +123,17 @@ def check_same_draws(table: pd.DataFrame, draws: Draws) -> None:
         )
 
 
-def draw_by_draw(outcomes: dict[str, Outcome], draws: Draws) -> pd.DataFrame:
-    """List the accuracies of every draw, with the digest of the draws, so that others can be compared on the same."""
+def draw_by_draw(outcomes: dict[str, Outcome], draws: Draws, gan: str | None) -> pd.DataFrame:
+    """List the accuracies of every draw, so that others can be compared on the same.
+
+    Its ``attrs`` have the digests of the draws and of the GAN whose features were judged.
+    """
     parts = [
         pd.DataFrame({"features": name, "draw": range(len(found.accuracies)), "accuracy": found.accuracies})
         for name, found in outcomes.items()
     ]
     table = pd.concat(parts, ignore_index=True)
-    table.attrs = {DRAWS: draws.digest()}
+    table.attrs = {DRAWS: draws.digest(), GAN: gan}
     return table
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.sampling import BATCH
 from dcgan_pipeline.progress import track
+from dcgan_pipeline.randomness import numpy_stream
 from dcgan_pipeline.representation.compare import LabelledRows
 from dcgan_pipeline.representation.features import learned_from
 from dcgan_pipeline.representation.nearest import Labelled, nearest_labels, samples_with_labels
@@ -61,7 +63,7 @@ def judge_references(
             f"are, got {' x '.join(map(str, queries.shape[1:]))}; set preprocess as it was in training"
         )
     drawn = samples_with_labels(gan, sizes[-1], seed, device)
-    drawn = track(drawn, "1-NN: samples", -(-sizes[-1] // 128))
+    drawn = track(drawn, "1-NN: samples", -(-sizes[-1] // BATCH))
     by_samples = nearest_labels(queries, drawn, sizes, device)
     real_sizes = sorted({*(size for size in sizes if size < len(real_train)), len(real_train)})
     by_real = nearest_labels(queries, _real(real_train, labels.train, seed), real_sizes, device)
@@ -84,7 +86,7 @@ def _check_classes(gan: Weights, labels: LabelledRows) -> None:
 
 def _real(images: ShardedArray, labels: NDArray[np.int64], seed: int) -> Iterator[Labelled]:
     """All real images in a random order: piles lie sorted by class."""
-    order = np.random.default_rng(seed).permutation(len(images))
+    order = numpy_stream(seed, "real references").permutation(len(images))
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         yield images[rows], labels[rows]

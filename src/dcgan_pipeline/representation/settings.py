@@ -40,7 +40,7 @@ class KMeansSettings(Settings):
     patch: int = Field(default=6, ge=2)
     """Side of a patch in pixels (authors' code)."""
     patches: int = Field(default=400_000, ge=2)
-    """Patches drawn from the training images (authors' code)."""
+    """Patches drawn from the training images (our choice)."""
     contrast_floor: float = Field(default=10, gt=0)
     """Added to the variance of a patch's grey levels before it is divided out (authors' code)."""
     whitening_floor: float = Field(default=0.1, gt=0)

@@ -48,7 +48,7 @@ def compare_baselines(
     judged.judges("svm")
     labels = check_kinds({PIXELS: (labelled_train, labelled_test)}, labels_train, labels_test)
     draws = draw_labels(labels.train, judged, seed)
-    report.check_same_draws(evaluation_draws, draws)
+    report.check_same_judging(evaluation_draws, draws, gan.digest())
     on = resolve_device(device)
     task = Task(labelled_train, labelled_test, labels, draws, judged, seed, on, work)
     runs: dict[str, NestedRuns] = {}

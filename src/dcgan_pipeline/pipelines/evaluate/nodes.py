@@ -30,6 +30,7 @@ def judge_features(
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.representation import report
     from dcgan_pipeline.representation.compare import compare_features
+    from dcgan_pipeline.representation.features import GAN
 
     settings = _settings(evaluate)
     kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
@@ -37,7 +38,7 @@ def judge_features(
     table = report.tabulate(found.outcomes, report.say_trained_on(kinds))
     return (
         report.beside_published(table, settings, len(labels_test)),
-        report.draw_by_draw(found.outcomes, found.draws),
+        report.draw_by_draw(found.outcomes, found.draws, trained_train.attrs.get(GAN)),
         report.confusion_table(found.outcomes[report.OURS], found.classes),
         report.measure(found.outcomes),
     )
