@@ -10,6 +10,7 @@ from PIL import Image
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.report import HERE
+from dcgan_pipeline.weights import Weights
 
 SUPERVISED = {"supervised network", "fine-tuned discriminator"}
 
@@ -37,6 +38,23 @@ def test_baselines_stand_in_one_table_with_what_evaluate_found_and_their_trials_
     assert {path.path for path in client.list_artifacts(run.info.run_id, "tables")} >= {"tables/comparison.md"}
     assert run.data.metrics["baselines.1-layer_k-means.accuracy"] == table["accuracy"][4]
     assert not list((judged.path / "data/07_model_output/baselines_work").glob("features-*"))
+
+
+def test_baselines_without_a_search_have_an_empty_table_of_trials(judged):
+    judged.run("baselines", params={"baselines": {"kinds": ["pca"]}})
+    assert judged.load("comparison")["features"].tolist()[3:] == ["principal components"]
+    assert len(judged.load("trials")) == 0
+
+
+def test_baselines_of_an_older_gan_than_the_features_are_refused(judged):
+    gan = judged.load("gan")
+    with judged.session() as session:  # as a training since then would have written it
+        newer = Weights({name: value + 1 for name, value in gan.tensors.items()}, gan.settings)
+        session.load_context().catalog.save("gan", newer)
+    with pytest.raises(
+        InputError, match=r"must be compared with features of the same gan, .*--pipelines=features,eval"
+    ):
+        judged.run("baselines")
 
 
 def test_baselines_of_other_draws_are_refused(judged):

@@ -177,7 +177,8 @@ def _judge_network(
         start,
     )
     count = len(found.accuracies)
-    note = f"{best.accuracy:.1f} % of the validation set in the best of {settings.trials} trials; {count} draws"
+    note = f"{best.accuracy:.1f} % of the validation set in the best of {settings.trials} trials; {count} draws, "
+    note += "each stopped by the validation labels"
     note += f", {found.failed} of which failed" if found.failed else ""
     outcome = Outcome(None, {}, found.accuracies, found.confusion, None, 0, draws.report.shape[1], note)
     return outcome, trials
