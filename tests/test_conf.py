@@ -1,6 +1,9 @@
 """What the environments and the pages promise."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,20 @@ def test_every_protocol_is_complete_and_has_published_results_of_one_source(name
     assert settings.protocol == name
     assert len({row.source for row in settings.published}) == (name != "linear")
     assert all(0 < row.accuracy < 100 for row in settings.published)
+
+
+def test_the_log_shows_brackets_as_they_are(tmp_path):
+    code = "import kedro.framework.project, logging; logging.getLogger('dcgan_pipeline').warning('died [/a/b.cc:1]')"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KEDRO_LOGGING_CONFIG": str(REPOSITORY / "conf/logging.yml")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "died [/a/b.cc:1]" in run.stdout
+    assert not run.stderr
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -58,3 +58,11 @@ def test_an_error_among_the_items_comes_through():
     assert next(tracked) == 1
     with pytest.raises(ZeroDivisionError):
         next(tracked)
+
+
+def test_brackets_are_shown_as_they_are(capsys):
+    with progress_bar("images of [/a]", 1) as advance:
+        advance(note="[/b]")
+    line = capsys.readouterr().out
+    assert "images of [/a]" in line
+    assert "[/b]" in line

@@ -76,6 +76,12 @@ def test_the_table_has_a_title_and_every_row(console):
         assert all(part in text for part in row)
 
 
+def test_brackets_in_a_path_are_printed(console):
+    print_summary("run [/x]", METRICS, {"sample_grid": Path("/[/a]/[bold]/grid.png")})
+    assert "run [/x]" in console.export_text(clear=False)
+    assert "/[/a]/[bold]/grid.png" in console.export_text()
+
+
 def test_nothing_prints_nothing(console):
     print_summary("default run", {}, {})
     assert console.export_text() == ""

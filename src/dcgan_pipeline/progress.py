@@ -34,13 +34,13 @@ def progress_bar(description: str, total: int) -> Iterator[Advance]:
     terminal, a log line says now and then how far it is, and the bar is printed when the block ends.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("<"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns) as progress:
         task = progress.add_task(description, total=total, note="")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich import get_console
 from rich.table import Table
+from rich.text import Text
 
 # What a metric is called on the screen, and how it is shown; in the order of the stages.
 _LINES = {
@@ -27,11 +28,11 @@ def print_summary(title: str, metrics: dict[str, float], pictures: dict[str, Pat
     rows = summary_rows(metrics, pictures)
     if not rows:
         return
-    table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+    table = Table(title=Text(title, style="bold"), show_header=False, title_justify="left")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))  # brackets in a path are brackets
     get_console().print(table)
 
 
