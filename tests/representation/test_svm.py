@@ -148,7 +148,7 @@ def test_a_path_is_its_fits_one_by_one(blobs, count, dimensions):
 @pytest.mark.parametrize("rows_per_shard", [1, 7, 1000])
 @pytest.mark.parametrize(("count", "dimensions"), [(120, 6), (60, 200)])
 def test_shards_of_any_size_give_the_bits_of_the_array(blobs, stored, monkeypatch, count, dimensions, rows_per_shard):
-    monkeypatch.setattr("dcgan_pipeline.representation.newton._CHUNK", 32 * dimensions)  # several reads
+    monkeypatch.setattr("dcgan_pipeline.representation.newton._SHORT", 32 * dimensions)  # several reads
     X, y = shifted(blobs, count, dimensions, 3)
     shards = stored(X, rows_per_shard)
     one, two = fit_path(X, y, [0.1])[0], fit_path(shards, y, [0.1])[0]
@@ -261,8 +261,8 @@ def peak(rows):
     # MiB, the maps' pages included; getrusage would count the parent's, too
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
-import dcgan_pipeline.representation.newton as newton
-newton._CHUNK, newton.GRAM_ROWS, newton._SAMPLE = 1 << 19, 100, 100
+import dcgan_pipeline.representation.newton as newton, dcgan_pipeline.representation.preconditioner as preconditioner
+newton._SHORT, newton._LONG, newton.GRAM_ROWS, preconditioner._RANK = 1 << 19, 1 << 19, 100, 64
 print(peak(1000), peak(8000))
 """
 

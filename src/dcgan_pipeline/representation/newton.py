@@ -7,9 +7,10 @@ Minimise, for each class against the rest with signs y of -1 and 1 (Fan et al. 2
 With a_i = 2 C max(0, 1 - y_i w.x_i), the dual's value at a is P(w) - |g|^2 / 2, where g = w - sum_i a_i y_i x_i is the
 gradient. Half its square is therefore a duality gap, which bounds what is left to gain: it decides when to stop.
 
-Few rows (no more than columns): a Gram matrix once, then Newton's steps on the rows within the margin by Cholesky
-(Chapelle 2007, "Training a support vector machine in the primal"). Many rows: truncated Newton; one pass over the rows
-gives the Hessian's products of all classes, so that they may lie in a file (our choice).
+Few rows (no more than columns, and than 3,000 or a quarter of the columns): a Gram matrix once, then Newton's steps on
+the rows within the margin by Cholesky (Chapelle 2007, "Training a support vector machine in the primal"). Many rows:
+truncated Newton by preconditioned conjugate gradients; one pass over the rows gives the Hessian's products of all
+classes, so that they may lie in a file (our choice).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.representation.preconditioner import finite, make_preconditioner
 
 
 class Rows(Protocol):
@@ -38,11 +39,11 @@ class Rows(Protocol):
     def __getitem__(self, rows: Any, /) -> NDArray[Any]: ...
 
 
-GRAM_ROWS = 5000  # more rows than this make the Cholesky factors slower than passes over the rows
-_CHUNK = 1 << 24  # numbers read at once
+GRAM_ROWS = 3000  # so many rows, or a quarter of the columns, have Cholesky factors that cost less than passes do
+_SHORT = 1 << 21  # numbers of a part for narrow products: what stays in a cache is read from memory once
+_LONG = 1 << 24  # and for wide ones
 _COLUMNS = 2048  # of the rows that become float64 at once
 _WIDE = 2048  # columns from which a direction is found in float32: with fewer, float64 costs little
-_SAMPLE, _RANK = 2048, 512  # rows that the preconditioner sees, and directions that it keeps
 _CG_STEPS = 200
 _PAD = 16  # a product with so many columns takes less time than one with ten
 
@@ -120,7 +121,7 @@ def solve_path(
         Where features are not finite.
     """
     y = torch.as_tensor(signs, dtype=torch.float64, device=device)
-    few = len(X) <= min(GRAM_ROWS, X.shape[1])
+    few = len(X) <= min(max(GRAM_ROWS, X.shape[1] // 4), X.shape[1])
     form: _Form = _Gram(X, y) if (few if gram is None else gram) else _Streamed(X, y)
     point = form.start()
     for C in Cs:
@@ -133,7 +134,7 @@ def _minimise(form: _Form, y: Tensor, C: float, point: Tensor, tol: float, max_i
     for iteration in range(max_iter + 1):
         look = form.look(point, C)
         value = look.square / 2 + C * _slack(y, look.scores).square().sum(1)  # (k,)
-        _finite(value)
+        finite(value)
         left = look.gradient_square / 2
         gaps = torch.where(value > left, left / (value - left), torch.inf)
         # A value that no longer falls is as near to the minimum as the numbers allow.
@@ -241,18 +242,9 @@ class _Streamed:
     def __init__(self, X: Rows, y: Tensor) -> None:
         self._X, self._y = X, y
         self._dtype = torch.float32 if X.shape[1] > _WIDE else torch.float64
-        self._U, self._spread = self._common_directions()
-
-    def _common_directions(self) -> tuple[Tensor, Tensor]:
-        """Estimate the strongest directions of X'X from some rows: U (q, d + 1) and their eigenvalues (q,)."""
-        n, device = len(self._X), self._y.device
-        count = min(n, _SAMPLE, 4 * (self._X.shape[1] + 1))
-        some = np.asarray(self._X[np.linspace(0, n - 1, count).astype(np.int64)])
-        values, vectors = torch.linalg.eigh(_finite(gram_matrix(some, device)))
-        keep = (values > values[-1] * 1e-10).nonzero().flatten()[-_RANK:]
-        mix = (vectors[:, keep] / values[keep].sqrt()).T  # (q, rows)
-        U = torch.cat([*(mix @ part for part in _columns(some, device)), mix.sum(1, keepdim=True)], 1)
-        return U, values[keep] * (n / len(some))
+        self._preconditioner = make_preconditioner(
+            lambda: (part for _, part in self._parts(_LONG, self._dtype)), len(X), X.shape[1], self._dtype, y.device
+        )
 
     def start(self) -> Tensor:
         return torch.zeros(len(self._y), self._X.shape[1] + 1, dtype=torch.float64, device=self._y.device)
@@ -261,15 +253,12 @@ class _Streamed:
         self, point: Tensor, weigh: Callable[[Tensor, slice], Tensor], dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
         """Read all rows once: scores Z = V X' (k, n), and weigh(Z) X (k, d + 1), with products in some dtype."""
-        (k, n), d = self._y.shape, self._X.shape[1]
+        k, d = len(self._y), self._X.shape[1]
         width = -(-k // _PAD) * _PAD
         V = torch.zeros(width, d, dtype=dtype, device=point.device)
         V[:k] = point[:, :d]
         scores, total = torch.empty_like(self._y), torch.zeros_like(point)
-        size = max(_PAD, _CHUNK // d)
-        for start in range(0, n, size):
-            rows = slice(start, min(start + size, n))
-            X = self._read(rows, dtype)
+        for rows, X in self._parts(_SHORT, dtype):
             scores[:, rows] = (X @ V.T).T[:k].double() + point[:, d:]
             weights = weigh(scores[:, rows], rows)
             H = torch.zeros(width, len(X), dtype=dtype, device=point.device)
@@ -278,10 +267,13 @@ class _Streamed:
             total[:, d] += weights.sum(1)
         return scores, total
 
-    def _read(self, rows: slice, dtype: torch.dtype) -> Tensor:
-        part = np.ascontiguousarray(self._X[rows])
-        tensor = torch.from_numpy(part if part.flags.writeable else part.copy())
-        return tensor.to(self._y.device).to(dtype)
+    def _parts(self, numbers: int, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+        size = max(_PAD, numbers // self._X.shape[1])
+        for start in range(0, len(self._X), size):
+            rows = slice(start, min(start + size, len(self._X)))
+            part = np.ascontiguousarray(self._X[rows])
+            tensor = torch.from_numpy(part if part.flags.writeable else part.copy())
+            yield rows, tensor.to(self._y.device).to(dtype)
 
     def look(self, point: Tensor, C: float) -> _Look:
         def pull(scores: Tensor, rows: slice) -> Tensor:
@@ -295,11 +287,7 @@ class _Streamed:
     def step(self, point: Tensor, look: _Look, C: float, live: Tensor, accuracy: Tensor) -> _Step:
         """Solve H s = -g by preconditioned conjugate gradients, H = 1 + 2C X' D X with D the rows in the margin."""
         curve = 2 * C * (_slack(self._y, look.scores) > 0).double()  # (k, n)
-        strength = self._spread * curve.mean(1, keepdim=True)  # (k, q)
-        shrink = strength / (1 + strength)
-
-        def precondition(v: Tensor) -> Tensor:
-            return v - ((v @ self._U.T) * shrink) @ self._U
+        precondition = self._preconditioner.inverse(curve, live)
 
         def weigh(found: Tensor, rows: slice) -> Tensor:
             return curve[:, rows] * found
@@ -324,9 +312,3 @@ class _Streamed:
 
     def weights(self, point: Tensor) -> tuple[Tensor, Tensor]:
         return point[:, :-1], point[:, -1]
-
-
-def _finite(numbers: Tensor) -> Tensor:
-    if not torch.isfinite(numbers).all():
-        raise InputError("features must be finite numbers, got NaN, infinity or numbers too large to multiply")
-    return numbers
