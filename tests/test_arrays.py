@@ -2,6 +2,8 @@ import copy
 import json
 import os
 import pickle
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,7 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcgan_pipeline.arrays import ID, MANIFEST, ArrayChunks, ShardedArray, ShardFiles, check_same_images, write_shards
+from dcgan_pipeline.arrays import (
+    ID,
+    MANIFEST,
+    ArrayChunks,
+    ShardedArray,
+    ShardFiles,
+    check_same_images,
+    first_not_finite,
+    write_shards,
+)
 from dcgan_pipeline.errors import InputError
 
 any_pace = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -284,3 +295,45 @@ def test_arrays_and_tables_of_different_runs_are_refused(other):
         InputError, match="images and records must come from the same preprocessing run, got ids images"
     ):
         check_same_images(images=with_id("xyz"), records=with_id(other))
+
+
+def test_the_first_row_that_is_not_finite_is_found(tmp_path):
+    numbers = np.ones((50, 3, 2), np.float32)
+    write_shards(numbers, tmp_path / "whole", 7)
+    assert first_not_finite(ShardedArray(tmp_path / "whole")) is None
+    numbers[[23, 40], 1] = np.inf, np.nan
+    write_shards(numbers, tmp_path / "broken", 7)
+    assert first_not_finite(ShardedArray(tmp_path / "broken")) == 23
+    write_shards(np.ones((5, 2), np.uint8), tmp_path / "bytes", 7)
+    assert first_not_finite(ShardedArray(tmp_path / "bytes")) is None
+
+
+def test_wide_rows_make_shards_of_fewer(tmp_path, monkeypatch):
+    monkeypatch.setattr("dcgan_pipeline.arrays.SHARD_BYTES", 1000)
+    rows = np.arange(40 * 50, dtype=np.float32).reshape(40, 50)  # 200 bytes each
+    write_shards(ArrayChunks(iter(np.array_split(rows, 3))), tmp_path, 65_536)
+    array = ShardedArray(tmp_path)
+    assert [len(shard) for shard in array.shards()] == [5] * 8
+    np.testing.assert_array_equal(array[:], rows)
+
+
+WRITING = """
+import re, sys
+from pathlib import Path
+import numpy as np
+import dcgan_pipeline.arrays as arrays
+
+def peak(count):
+    chunks = (np.ones((250, 10_000), np.float32) for _ in range(count))
+    arrays.write_shards(arrays.ArrayChunks(chunks), Path(sys.argv[1], str(count)), 65_536)
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+arrays.SHARD_BYTES = 1 << 24
+print(peak(4), peak(24))
+"""
+
+
+def test_more_wide_rows_are_written_in_no_more_memory(tmp_path):
+    run = subprocess.run([sys.executable, "-c", WRITING, str(tmp_path)], capture_output=True, text=True, check=True)
+    few, many = map(float, run.stdout.split())  # MiB
+    assert many - few < 40  # the 20 chunks more are 191

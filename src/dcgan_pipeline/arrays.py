@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 from dcgan_pipeline.errors import InputError
 
 MANIFEST = "manifest.json"
+SHARD_BYTES = (
+    1 << 28
+)  # of a shard at most: wide rows would make one of many gigabytes, which is in memory until written
+_BYTES_CHECKED = 1 << 24  # at once
 
 
 @dataclass(frozen=True)
@@ -168,9 +172,10 @@ def _adopt(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, NDArray[A
 
 
 def _resized(chunks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
-    """Cut and join a stream of chunks so that each but the last has ``rows`` rows."""
+    """Cut and join a stream of chunks so that each but the last has ``rows`` rows, or as many as a shard may hold."""
     waiting: list[NDArray[Any]] = []
     for chunk in chunks:
+        rows = min(rows, _rows_of(SHARD_BYTES, chunk.shape[1:], chunk.dtype))
         waiting.append(np.ascontiguousarray(chunk, chunk.dtype.newbyteorder("=")))  # joining would make it so
         if len({(part.dtype, part.shape[1:]) for part in waiting}) > 1:
             yield from waiting  # the writer sees the difference and says so
@@ -185,6 +190,23 @@ def _resized(chunks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)  # one part is large, and need not be copied
+
+
+def first_not_finite(array: ShardedArray) -> int | None:
+    """Find the first row (of an array of any shape) with a number that is not finite; None where there is none."""
+    if array.dtype.kind != "f":
+        return None
+    size = _rows_of(_BYTES_CHECKED, array.shape[1:], array.dtype)
+    for start in range(0, len(array), size):
+        finite = np.isfinite(array[start : start + size])
+        if not finite.all():
+            return start + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
+    return None
+
+
+def _rows_of(size: int, item_shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """How many rows of so many bytes; one at least."""
+    return max(1, size // max(1, int(np.prod(item_shape)) * dtype.itemsize))
 
 
 ID = "images_id"  # the attribute by which arrays and tables say which images their rows are

@@ -95,7 +95,10 @@ class SettingsHooks:
                 if name in made:
                     parsed["evaluate"].judges("nearest" if name == "sample_evaluation" else "svm")
         if "evaluate" in parsed and "labelled_train" in pipeline.inputs():
-            check_labelled(catalog.load("labelled_train"), catalog.load("labelled_test"), parsed["evaluate"])
+            judged = parsed["evaluate"]
+            if "label_curve" in made and "evaluation" not in made:
+                judged = judged.model_copy(update={"labels_per_class": judged.fewest_of_curve})
+            check_labelled(catalog.load("labelled_train"), catalog.load("labelled_test"), judged, given["seed"])
 
 
 class TrackingHooks:

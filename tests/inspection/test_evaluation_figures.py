@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dcgan_pipeline.inspection.canvas import PALE
 from dcgan_pipeline.inspection.evaluation_figures import (
     accuracy_figure,
     confusion_figure,
@@ -154,12 +155,14 @@ def test_samples_and_real_images_are_lines_and_published_names_do_not_overlap(re
     here = [("samples", 1000, 85.0), ("samples", 10_000, 91.0), ("real", 1000, 90.0)]
     published = [("AlignMNIST", 10**7, 98.6), ("DCGAN", 10**7, 98.5), ("GAN", 10**7, 94.4)]
     rows = [
-        {"features": name, "labels": labels, "accuracy": accuracy, "source": source}
-        for source, part in ((HERE, here), ("paper", published))
+        {"features": name, "labels": labels, "accuracy": accuracy, "source": source, "note": note}
+        for source, part, note in ((HERE, here, ""), ("paper", published, "not comparable: other digits"))
         for name, labels, accuracy in part
     ]
     figure = sample_figure(pd.DataFrame(rows))
     rendered(figure)
     (axes,) = figure.axes
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [15.0, 9.0])
+    crosses = {line.get_color() for line in axes.lines if line.get_marker() == "x" and len(line.get_ydata())}
+    assert crosses == {PALE}
     assert [text.get_text() for text in axes.texts] == ["AlignMNIST, DCGAN", "GAN"]

@@ -37,13 +37,25 @@ def test_baselines_stand_in_one_table_with_what_evaluate_found_and_their_trials_
     assert len(children) == 3 == len(judged.load("trials"))
     assert {path.path for path in client.list_artifacts(run.info.run_id, "tables")} >= {"tables/comparison.md"}
     assert run.data.metrics["baselines.1-layer_k-means.accuracy"] == table["accuracy"][4]
-    assert not list((judged.path / "data/07_model_output/baselines_work").glob("features-*"))
+    assert not list((judged.path / "data/07_model_output/baselines_work").glob("*-features*"))
 
 
 def test_baselines_without_a_search_have_an_empty_table_of_trials(judged):
     judged.run("baselines", params={"baselines": {"kinds": ["pca"]}})
     assert judged.load("comparison")["features"].tolist()[3:] == ["principal components"]
     assert len(judged.load("trials")) == 0
+
+
+def test_baselines_that_do_not_fit_the_images_are_refused_before_the_first_is_judged(judged, monkeypatch):
+    monkeypatch.setattr("dcgan_pipeline.representation.pca.learn", None)
+    for kmeans in ({"patch": 33}, {"grid": 28}):
+        with pytest.raises(InputError, match="kmeans"):
+            judged.run("baselines", params={"baselines": {"kinds": ["pca", "kmeans"], "kmeans": kmeans}})
+
+
+def test_features_with_other_settings_than_those_stored_are_refused(judged):
+    with pytest.raises(InputError, match=r"got features.layers None for \[0\] in trained discriminator \(train\)"):
+        judged.run("evaluate", params={"features": {"layers": [0]}})
 
 
 def test_baselines_of_an_older_gan_than_the_features_are_refused(judged):
@@ -66,7 +78,12 @@ def test_a_label_curve_is_a_table_and_a_figure(judged):
     judged.run("label_curve", params={"evaluate": {"curve": [1, 3, "all"], "curve_draws": 2}})
     curve = judged.load("label_curve")
     assert sorted(set(curve["labels"])) == [10, 30, 1257]
-    assert len(curve) == 9
+    kinds = ["trained discriminator", "untrained discriminator", "raw pixels", "principal components"]
+    assert list(curve["features"].unique()) == [*kinds, "1-layer k-means"]
+    assert len(curve) == 15
+    metrics = judged.mlflow_runs()[-1].data.metrics
+    assert metrics["label_curve.1-layer_k-means.accuracy_1257"] == curve["accuracy"].iloc[-1]
+    assert not list((judged.path / "data/07_model_output/baselines_work").glob("*-features*"))
     path = next((judged.path / "data/08_reporting/label_curve.png").rglob("*.png"))
     assert Image.open(path).size > (300, 300)
 
@@ -89,8 +106,12 @@ def test_samples_of_a_conditional_gan_are_a_reference_set(project):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"evaluate": {"labels_per_class": 5000}}, r"evaluate.labels_per_class, 5000, of each class .* got 1257"),
-        ({"evaluate": {"validation": 1257}}, r"evaluate.validation, 1257, .* got 1257"),
+        (
+            {"evaluate": {"labels_per_class": 5000}},
+            r"labels_per_class must be at most .*, got 5000 and 1\d\d of class \d",
+        ),
+        ({"evaluate": {"labels_per_class": 120}}, r"outside the validation set, got 120 and 11\d of class \d"),
+        ({"evaluate": {"validation": 1257}}, r"evaluate.validation must be less than .* got 1257 of 1257"),
         ({"evaluate": {"protocol": "svhn"}}, r"evaluate.protocol must be one of linear, svhn1000, .* got 'svhn'"),
         (
             {"evaluate": {"protocol": "mnist_1nn"}},

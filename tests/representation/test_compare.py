@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.representation.compare import compare_features
-from dcgan_pipeline.representation.settings import EvaluateSettings
+from dcgan_pipeline.representation.compare import check_kinds, compare_features
+from dcgan_pipeline.representation.features import made_with
+from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
 NAMES = ["cat", "dog", "emu"]
 SETTINGS = EvaluateSettings(labels_per_class=5, validation=40, selection_draws=3, report_draws=4, C=(1e-3, 1e-2, 0.1))
@@ -94,3 +95,31 @@ def test_features_of_two_gans_are_refused(stored, labelled, sets):
     }
     with pytest.raises(InputError, match=r"same gan, got trained \(train\) aaaaaaaa, .*untrained \(train\) bbbbbbbb"):
         compare_features(kinds, labelled(y, NAMES, "i"), labelled(y_test, NAMES, "i"), SETTINGS, seed=0)
+
+
+def test_classes_keep_the_order_of_their_numbers(compare):
+    names = ["2", "10", "a"]  # as text, 10 would come first, and a conditional G draws by number
+    assert compare(names=(names, names)).classes == names
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_features_that_are_not_finite_are_refused_before_any_fit(compare, sets, part, monkeypatch):
+    monkeypatch.setattr("dcgan_pipeline.representation.compare.judge", None)
+    pair = {"train": sets[0][0].copy(), "test": sets[1][0].copy()}
+    pair[part][17, 0] = np.nan
+    with pytest.raises(InputError, match=rf"got NaN or infinity in row 17 of second \({part}\)"):
+        compare({"first": (sets[0][0], sets[1][0]), "second": tuple(pair.values())})
+
+
+def test_features_of_other_settings_than_the_run_has_are_refused(stored, labelled, sets):
+    (X, y), (test, y_test) = sets
+    tables = labelled(y, NAMES, "i"), labelled(y_test, NAMES, "i")
+    here = FeaturesSettings(layers=(0, 1), batch_size=7)
+    made = made_with(here)
+    pair = tuple(stored(part, images_id="i", features=made) for part in (X, test))
+    check_kinds({"ours": pair}, *tables, here.model_copy(update={"batch_size": 9}))
+    older = tuple(stored(part, images_id="i") for part in (X, test))  # from before settings were kept
+    check_kinds({"ours": older}, *tables, here)
+    with pytest.raises(InputError, match=r"got features.layers \[0, 1\] for None in ours \(train\)") as refusal:
+        check_kinds({"ours": pair}, *tables, FeaturesSettings())
+    assert "\n" not in str(refusal.value)

@@ -3,7 +3,7 @@ import pytest
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.compare import compare_features
-from dcgan_pipeline.representation.curve import label_curve
+from dcgan_pipeline.representation.curve import curve_metrics, label_curve
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
 NAMES = ["cat", "dog", "emu"]
@@ -38,6 +38,14 @@ def test_a_point_is_what_the_protocol_gives_with_as_many_labels(trace):
     assert point["accuracy"] == outcome.mean
     assert point["C"] == outcome.C
     np.testing.assert_allclose([point["low"], point["high"]], np.percentile(outcome.accuracies, [2.5, 97.5]))
+
+
+def test_metrics_say_the_accuracies(trace):
+    curve = trace()
+    assert curve_metrics(curve) == {
+        f"label_curve.ours.accuracy_{labels}": accuracy
+        for labels, accuracy in zip(curve["labels"], curve["accuracy"], strict=True)
+    }
 
 
 def test_where_no_number_is_left_the_curve_is_refused(trace):

@@ -7,7 +7,9 @@ from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-from dcgan_pipeline.representation.labelled import prepare_labelled
+from dcgan_pipeline.representation.labelled import check_labelled, prepare_labelled
+from dcgan_pipeline.representation.protocol import draw_labels
+from dcgan_pipeline.representation.settings import EvaluateSettings
 
 GREYS = {"cat/a.png": 10, "cat/b.png": 20, "dog/a.png": 200, "emu/c.png": 90, "emu/d.png": 100}
 
@@ -101,3 +103,37 @@ def test_a_set_without_classes_is_refused_in_one_line(tmp_path, prepare, greys):
     with pytest.raises(InputError, match="needs images in two or more folders, one a class") as refusal:
         prepare()
     assert "\n" not in str(refusal.value)
+
+
+class Listing:
+    """A source as far as its labels: what ``check_labelled`` reads."""
+
+    location = "a place"
+
+    def __init__(self, labels, classes):
+        self.labels, self.classes = np.array(labels), classes
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_too_few_labels_outside_the_validation_set_are_found_from_the_listing(seed):
+    labels = np.random.default_rng(seed).integers(0, 2, 60)
+    settings = EvaluateSettings(validation=20, labels_per_class=1)
+    source = Listing([*labels, -1, -1], ["cat", "dog"])
+    for wanted in range(1, 40):
+        settings = settings.model_copy(update={"labels_per_class": wanted})
+        try:
+            draw_labels(labels, settings, seed)
+        except InputError:
+            with pytest.raises(InputError, match=f"got {wanted} and .* of class (cat|dog)") as refusal:
+                check_labelled(source, source, settings, seed)
+            assert "\n" not in str(refusal.value)
+        else:
+            check_labelled(source, source, settings, seed)
+
+
+@pytest.mark.parametrize("classifier", ["svm", "nearest"])
+def test_a_class_without_an_image_is_missing_although_it_has_a_name(classifier):
+    settings = EvaluateSettings(validation=2, labels_per_class="all", classifier=classifier)
+    both = ["cat", "dog", "emu"]
+    with pytest.raises(InputError, match=r"only in train: \['emu'\]; only in test: \[\]"):
+        check_labelled(Listing([0, 1, 2] * 3, both), Listing([0, 1, -1] * 3, both), settings, 0)

@@ -85,8 +85,14 @@ def test_one_draw_has_no_interval_and_no_metric_of_one(outcomes):
 
 def test_the_gain_is_the_mean_difference_on_the_same_draws(outcomes):
     np.testing.assert_allclose(whole(outcomes)["gain"][:2], [0.0, np.mean([10.0, 5.0, 15.0])])
-    apart = tabulate({PIXELS: outcomes[PIXELS]}, LEARNED, ours=np.array([60.0, 75.0, 75.0, 99.0]))
+    ours = np.array([60.0, 75.0, 75.0, 99.0])
+    apart = tabulate({PIXELS: outcomes[PIXELS]}, LEARNED, ours, 200)
     assert apart["gain"].tolist() == [10.0]  # of the draws that both have
+
+
+def test_there_is_no_gain_over_a_row_that_had_other_labels(outcomes):
+    ours = np.array([60.0, 75.0, 75.0])
+    assert np.isnan(tabulate({PIXELS: outcomes[PIXELS]}, LEARNED, ours, 250)["gain"].item())
 
 
 def test_published_rows_have_no_dimensions_and_no_c(outcomes):
@@ -110,8 +116,8 @@ def test_the_markdown_has_every_row_and_a_bar_does_not_break_it(outcomes):
 
 def test_draws_are_listed_with_the_digest_of_the_draws(outcomes):
     draws = Draws(np.arange(3), np.arange(4)[None], np.arange(6).reshape(3, 2))
-    table = draw_by_draw(outcomes, draws, "ab")
-    assert table.attrs == {"draws": draws.digest(), "gan": "ab"}
+    table = draw_by_draw(outcomes, draws, EvaluateSettings(C=(0.1, 1.0)), "ab")
+    assert table.attrs == {"draws": f"{draws.digest()} (0.1, 1.0)", "gan": "ab"}
     assert table[table["features"] == PIXELS]["accuracy"].tolist() == [50.0, 65.0, 65.0]
     assert table["draw"].tolist() == [0, 1, 2, 0, 1, 2]
 
@@ -151,11 +157,39 @@ def test_a_published_row_with_as_many_labels_as_one_of_several_rows_of_ours_is_c
 
 
 @pytest.mark.parametrize(
-    ("rows", "gan", "said"), [(6, "cd", "of the same gan, got .* ab and gan cd"), (8, "ab", "draws")]
+    ("rows", "C", "gan", "said"),
+    [
+        (6, 1.0, "cd", "of the same gan, got .* ab and gan cd"),
+        (8, 1.0, "ab", "draws of labels"),
+        (6, 2.0, "ab", "candidates for C"),
+    ],
 )
-def test_a_table_of_another_gan_or_other_draws_is_refused(outcomes, rows, gan, said):
-    draws = Draws(np.arange(3), np.arange(4)[None], np.arange(6).reshape(3, 2))
-    table = draw_by_draw(outcomes, draws, "ab")
-    check_same_judging(table, draws, "ab")
+def test_a_table_of_another_gan_other_draws_or_other_candidates_is_refused(outcomes, rows, C, gan, said):
+    draws, settings = Draws(np.arange(3), np.arange(4)[None], np.arange(6)[None]), EvaluateSettings(C=(0.1, 1.0))
+    table = draw_by_draw(outcomes, draws, settings, "ab")
+    check_same_judging(table, draws, settings, "ab")
+    other = EvaluateSettings(C=(0.1, C))
     with pytest.raises(InputError, match=said):
-        check_same_judging(table, replace(draws, report=np.arange(rows)[None]), gan)
+        check_same_judging(table, replace(draws, report=np.arange(rows)[None]), other, gan)
+
+
+def test_rows_of_other_labelled_images_are_not_comparable(outcomes):
+    theirs = {"published": PUBLISHED[:1], "published_of": "SVHN"}
+
+    def note(**ours):
+        return beside_published(tabulate(outcomes, LEARNED), EvaluateSettings(**theirs, **ours), 50)["note"].iloc[-1]
+
+    assert note(judged_on="SVHN") == ""
+    assert note(judged_on="MNIST") == "not comparable: SVHN, and evaluate.judged_on is MNIST"
+    assert note() == "not comparable: SVHN, and evaluate.judged_on is not given"
+
+
+def test_a_published_gan_is_comparable_with_one_that_learned_from_the_same_images(outcomes):
+    published = (PUBLISHED[0].model_copy(update={"beside": "ImageNet-1k"}),)
+
+    def note(learned_from):
+        settings = EvaluateSettings(published=published, learned_from=learned_from)
+        return beside_published(tabulate(outcomes, LEARNED), settings, 50)["note"].iloc[-1]
+
+    assert note("ImageNet-1k") == ""
+    assert note("CIFAR-10") == "not comparable: its GAN learned from ImageNet-1k"

@@ -159,6 +159,16 @@ def test_shards_of_any_size_give_the_bits_of_the_array(blobs, stored, monkeypatc
     np.testing.assert_array_equal(whole.predict(shards), L2SVM(C=0.1).fit(X, y).predict(X))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, np.float32])
+def test_shards_of_any_numbers_are_scored_as_the_array_is(blobs, stored, dtype):
+    X, y = shifted(blobs, 90, 5, 3)
+    X = (10 * (X - X.min())).astype(dtype)
+    model = L2SVM(C=0.1).fit(stored(X), y)
+    expected = L2SVM(C=0.1).fit(X.astype(np.float32), y)
+    np.testing.assert_array_equal(model.predict(stored(X)), expected.predict(X.astype(np.float32)))
+    assert model.score(stored(X), y) > 0.6
+
+
 def test_equal_rows_and_constant_columns_are_no_trouble(blobs):
     X, y = shifted(blobs, 50, 200, 3)
     X = np.concatenate([X, X, X])
@@ -177,8 +187,10 @@ def test_equal_rows_and_constant_columns_are_no_trouble(blobs):
 @pytest.mark.parametrize(("count", "dimensions"), [(120, 6), (60, 200)])
 def test_features_that_are_not_finite_are_refused_in_one_line(blobs, stored, bad, count, dimensions):
     X, y = shifted(blobs, count, dimensions, 3)
-    model = fit_path(X, y, [0.1])[0]
+    model, estimator = fit_path(X, y, [0.1])[0], L2SVM().fit(X, y)
     X[count // 2, 3] = bad
+    with pytest.raises(InputError, match="features must be finite numbers"):
+        estimator.predict(stored(X))
     for fit in (lambda: fit_path(X, y, [0.1]), lambda: predict([model], X), lambda: L2SVM().fit(stored(X), y)):
         with pytest.raises(InputError, match="features must be finite numbers") as refusal:
             fit()

@@ -57,7 +57,7 @@ def accuracy_figure(evaluation: pd.DataFrame) -> Figure:
         "deviations over draws of labels."
     )
     if not ours.all():
-        caption += " Hatched: published; pale: not comparable, and the table says why."
+        caption += " Hatched: published, with their spread as published; pale: not comparable, and the table says why."
     names = [
         printable(row.features, 44) + ("" if mine else f"\n{printable(row.source, 40)}, {row.labels:,} labels")
         for row, mine in zip(evaluation.itertuples(), ours, strict=True)
@@ -114,7 +114,8 @@ def sample_figure(evaluation: pd.DataFrame) -> Figure:
     """Draw errors of 1-nearest-neighbour classifiers against the size of their reference set (paper, table 3)."""
     caption = (
         "Test error on real images where the reference set is samples, with the labels that they were drawn for, or "
-        "real images. Crosses: published. Samples below real images of the same number add something to them."
+        "real images. Crosses: published, pale where not comparable with these. Samples below real images of the same "
+        "number add something to them."
     )
     figure = new_figure("Samples as a reference set", caption, 7, 4)
     leave_room(figure)
@@ -124,7 +125,9 @@ def sample_figure(evaluation: pd.DataFrame) -> Figure:
         axes.plot(rows["labels"], 100 - rows["accuracy"], color=colour, marker=".", label=printable(str(name), 44))
     for size, rows in evaluation[evaluation["source"] != HERE].groupby("labels"):
         errors = (100 - rows["accuracy"]).to_numpy()
-        axes.plot([size] * len(rows), errors, "x", color=MUTED)
+        pale = rows["note"].str.startswith(APART).to_numpy()
+        axes.plot([size] * sum(~pale), errors[~pale], "x", color=MUTED)
+        axes.plot([size] * sum(pale), errors[pale], "x", color=PALE)
         names = [printable(name, 20) for name in rows["features"]]
         for error, name in _apart(errors, names):
             axes.annotate(name, (float(str(size)), error), (-6, 0), ha="right", va="center", **_BESIDE)

@@ -6,8 +6,9 @@ labels (the supervised control, and a fine-tuned D) judge by themselves, each af
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic import Field
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
 from dcgan_pipeline.gan.settings import Architecture
+from dcgan_pipeline.imaging.work_folder import hold, remove_leftovers
 from dcgan_pipeline.progress import progress_bar
 from dcgan_pipeline.randomness import derived_seed
 from dcgan_pipeline.representation import kmeans, pca
@@ -30,12 +32,18 @@ from dcgan_pipeline.representation.protocol import Draws, Outcome
 from dcgan_pipeline.representation.search import SearchSettings, Trial, best_trial, judge_supervised, search
 from dcgan_pipeline.representation.settings import EvaluateSettings, KMeansSettings, PcaSettings
 from dcgan_pipeline.representation.standardised import Standardised, moments
+from dcgan_pipeline.representation.supervised import check_labelled
 from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
 _BATCH, _ROWS = 256, 4096  # images at once, and rows of a shard
 PCA, KMEANS = "principal components", "1-layer k-means"
 SUPERVISED, FINE_TUNED = "supervised network", "fine-tuned discriminator"
+LEARNED: dict[str, tuple[str, Callable[..., Weights], Callable[..., ArrayChunks]]] = {
+    "pca": (PCA, pca.learn, pca.pca_features),
+    "kmeans": (KMEANS, kmeans.learn, kmeans.kmeans_features),
+}
+"""Baselines that learn features without labels: name, how they learn, how they extract."""
 Report = Callable[[str, Trial], None]
 
 
@@ -101,20 +109,19 @@ def judge_baselines(
     Raises
     ------
     InputError
-        Where the labelled images do not fit the networks, or a setting the images.
+        Where the labelled images do not fit the networks, or a setting the images: before the first is judged.
     """
+    _check(gan, images, rows, task, settings)
     task.work.mkdir(parents=True, exist_ok=True)
     unlabelled, labels = f"{len(rows):,} images of this run, no labels", "the labels of a draw"
     outcomes: dict[str, Outcome] = {}
     trials, trained_on = [pd.DataFrame()], {}
     for kind in settings.kinds:
-        if kind == "pca":
-            axes = pca.learn(images, rows, settings.pca, task.seed)
-            outcomes[PCA], trained_on[PCA] = _judge_features(PCA, axes, pca.pca_features, task), unlabelled
-        elif kind == "kmeans":
-            centroids = kmeans.learn(images, rows, settings.kmeans, task.seed)
-            outcomes[KMEANS] = _judge_features(KMEANS, centroids, kmeans.kmeans_features, task, standardise=True)
-            trained_on[KMEANS] = unlabelled
+        if kind in LEARNED:
+            pair = (task.train, task.test)
+            made = learned_features(kind, images, rows, pair, settings, task.seed, task.device, task.work)
+            with made as (name, features):
+                outcomes[name], trained_on[name] = _judge_features(name, features, task), unlabelled
         else:
             name, start = (SUPERVISED, None) if kind == "supervised" else (FINE_TUNED, gan)
             outcomes[name], found = _judge_network(name, gan, start, getattr(settings, kind), task, report)
@@ -123,22 +130,78 @@ def judge_baselines(
     return Baselines(outcomes, trained_on, pd.concat(trials, ignore_index=True))
 
 
-def _judge_features(
-    name: str, weights: Weights, extract: Callable[..., ArrayChunks], task: Task, standardise: bool = False
-) -> Outcome:
-    """Write features of both labelled sets into the work folder, judge them, and remove them."""
-    with tempfile.TemporaryDirectory(prefix="features-", dir=task.work) as folder:
-        pair = []
-        for part, images in (("train", task.train), ("test", task.test)):
-            write_shards(extract(weights, images, task.device, _BATCH, f"{name}, {part}"), Path(folder) / part, _ROWS)
-            pair.append(ShardedArray(Path(folder) / part))
-        kinds: Any = {name: tuple(pair)}
-        if standardise:  # as their authors do; on the labelled set without its validation part it would hardly differ
-            scale = moments(pair[0], np.arange(len(pair[0])))
-            kinds = {name: tuple(Standardised(array, *scale) for array in pair)}
-        draws, settings = task.draws, task.evaluate
-        with progress_bar("baselines: L2-SVM", len(settings.C) * len(draws.selection) + len(draws.report)) as advance:
-            return judge_kinds(kinds, task.labels, draws, settings, advance, task.device)[name]
+def _check(
+    gan: Weights, images: ShardedArray, rows: NDArray[np.int64], task: Task, settings: BaselinesSettings
+) -> None:
+    if "pca" in settings.kinds:
+        pca.check(images, rows, settings.pca)
+    if "kmeans" in settings.kinds:
+        kmeans.check(images, rows, settings.kmeans)
+    for kind in {"supervised", "fine_tuned"} & set(settings.kinds):
+        architecture = Architecture.parse(gan.settings["architecture"], "gan.architecture")
+        start = gan if kind == "fine_tuned" else None
+        draws = task.draws
+        check_labelled(architecture, task.train, task.labels.train, draws.selection[0], draws.validation, start)
+
+
+@contextmanager
+def learned_features(
+    kind: str,
+    images: ShardedArray,
+    rows: NDArray[np.int64],
+    labelled: tuple[ShardedArray, ShardedArray],
+    settings: BaselinesSettings,
+    seed: int,
+    device: torch.device,
+    work: Path,
+) -> Iterator[tuple[str, Any]]:
+    """Learn features without labels, and keep those of two labelled sets in the work folder for a while.
+
+    Parameters
+    ----------
+    kind
+        Of ``LEARNED``.
+    images, rows
+        The training set, uint8 (N, C, S, S) and its rows.
+
+    Yields
+    ------
+    name, pair
+        Of the baseline, and features of both sets, (N, d) and (M, d).
+    """
+    name, learn, extract = LEARNED[kind]
+    weights = learn(images, rows, getattr(settings, kind), seed)
+    with _folder_for_a_while(work) as folder:
+        found = []
+        for part, those in zip(("train", "test"), labelled, strict=True):
+            write_shards(extract(weights, those, device, _BATCH, f"{name}, {part}"), folder / part, _ROWS)
+            found.append(ShardedArray(folder / part))
+        if (
+            kind == "kmeans"
+        ):  # as its authors do; on the labelled set without its validation part it would hardly differ
+            scale = moments(found[0], np.arange(len(found[0])))
+            yield name, tuple(Standardised(array, *scale) for array in found)
+        else:
+            yield name, tuple(found)
+
+
+def _judge_features(name: str, pair: Any, task: Task) -> Outcome:
+    draws, settings = task.draws, task.evaluate
+    with progress_bar("baselines: L2-SVM", len(settings.C) * len(draws.selection) + len(draws.report)) as advance:
+        return judge_kinds({name: pair}, task.labels, draws, settings, advance, task.device)[name]
+
+
+@contextmanager
+def _folder_for_a_while(work: Path) -> Iterator[Path]:
+    """Make a folder that goes at the end, and what runs that were killed left."""
+    remove_leftovers(work)
+    folder = work / f"{secrets.token_hex(8)}-features"
+    lock = hold(folder)
+    try:
+        yield folder
+    finally:
+        lock.release()
+        remove_leftovers(work)
 
 
 def _judge_network(
@@ -179,6 +242,7 @@ def _judge_network(
     count = len(found.accuracies)
     note = f"{best.accuracy:.1f} % of the validation set in the best of {settings.trials} trials; {count} draws, "
     note += "each stopped by the validation labels"
+    note += ", which ours is trained on, too" if task.evaluate.labels_per_class == "all" else ""
     note += f", {found.failed} of which failed" if found.failed else ""
     outcome = Outcome(None, {}, found.accuracies, found.confusion, None, 0, draws.report.shape[1], note)
     return outcome, trials

@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from dcgan_pipeline.arrays import ShardedArray, check_same_images
+from dcgan_pipeline.arrays import ShardedArray, check_same_images, first_not_finite
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import Advance, progress_bar
-from dcgan_pipeline.representation.features import GAN
+from dcgan_pipeline.representation.features import GAN, MADE_WITH, made_with
 from dcgan_pipeline.representation.protocol import Draws, Outcome, draw_labels, judge
-from dcgan_pipeline.representation.settings import EvaluateSettings
+from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,11 @@ def compare_features(
     settings: EvaluateSettings,
     seed: int,
     device: torch.device | str = "cpu",
+    features: FeaturesSettings | None = None,
 ) -> Comparison:
     """Judge each kind of features (train, test); uint8 images count as raw pixels.
+
+    Features are refused that were made with other settings than ``features``, where these are given.
 
     Raises
     ------
@@ -73,8 +76,8 @@ def compare_features(
         Where features and labels are of different images, the two sets have different classes, or there are too
         few labels.
     """
-    labels = check_kinds(kinds, labels_train, labels_test)
-    draws = draw_labels(labels.train, settings, seed)
+    labels = check_kinds(kinds, labels_train, labels_test, features)
+    draws = draw_labels(labels.train, settings, seed, labels.classes)
     fits = len(settings.C) * len(draws.selection) + len(draws.report)
     with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
         outcomes = judge_kinds(kinds, labels, draws, settings, advance, device)
@@ -99,18 +102,24 @@ def judge_kinds(
     return outcomes
 
 
-def check_kinds(kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> LabelledRows:
-    """Check that features and labels belong together, and number the classes.
+def check_kinds(
+    kinds: Kinds, labels_train: pd.DataFrame, labels_test: pd.DataFrame, features: FeaturesSettings | None = None
+) -> LabelledRows:
+    """Check that features and labels belong together, and to the settings ``features``, and number the classes.
 
     Raises
     ------
     InputError
-        Where they are of different images, features of different GANs, or the two sets have different classes.
+        Where they are of different images, features are of different GANs or settings or not finite, or the two sets
+        have different classes.
     """
     for name, (train, test) in kinds.items():
         check_same_images(**{f"{name} (train)": train, "labels_train": labels_train})
         check_same_images(**{f"{name} (test)": test, "labels_test": labels_test})
     _check_one_gan(kinds)
+    if features is not None:
+        _check_made_with(kinds, made_with(features))
+    _check_finite(kinds)
     classes = _shared_classes(labels_train, labels_test)
     train, test = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
     return LabelledRows(train, test, classes)
@@ -130,6 +139,32 @@ def _check_one_gan(kinds: Kinds) -> None:
         )
 
 
+def _check_made_with(kinds: Kinds, wanted: dict[str, Any]) -> None:
+    for name, pair in kinds.items():
+        for part, array in zip(("train", "test"), pair, strict=True):
+            found = array.attrs.get(MADE_WITH, wanted)
+            other = [
+                f"features.{key} {found.get(key)} for {value}"
+                for key, value in wanted.items()
+                if found.get(key) != value
+            ]
+            if other:
+                raise InputError(
+                    f"features must be made with the settings of this run, got {', '.join(other)} in {name} ({part}); "
+                    "run `kedro run --pipelines=features,evaluate`, or give the settings that they were made with"
+                )
+
+
+def _check_finite(kinds: Kinds) -> None:
+    for name, pair in kinds.items():
+        for part, array in zip(("train", "test"), pair, strict=True):
+            if (row := first_not_finite(array)) is not None:
+                raise InputError(
+                    f"features must be finite numbers, got NaN or infinity in row {row} of {name} ({part}); "
+                    "run `kedro run --pipeline=features` again"
+                )
+
+
 def _as_features(array: ShardedArray) -> ShardedArray | _Pixels:
     return _Pixels(array) if array.dtype == np.uint8 else array
 
@@ -139,7 +174,8 @@ def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> li
     if train != test:
         only = f"only in train: {sorted(train - test)}; only in test: {sorted(test - train)}"
         raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
-    return sorted(train)
+    # In the order of their numbers, which a conditional G was trained with: names as text would put 10 before 2.
+    return list(labels_train.sort_values("label", kind="stable")["class"].unique())
 
 
 def _warn(outcomes: dict[str, Outcome]) -> None:

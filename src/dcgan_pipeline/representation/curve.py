@@ -68,3 +68,11 @@ def label_curve(
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
+    """Say the accuracies as flat metrics, in per cent, for the comparison of two runs."""
+    return {
+        f"label_curve.{row.features.replace(' ', '_')}.accuracy_{row.labels}": float(row.accuracy)
+        for row in curve.itertuples()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from dcgan_pipeline.weights import Weights
 # The attributes by which features say which trained GAN they are of, or are a baseline for, and what they were learned
 # from.
 GAN, TRAINED_ON = "gan", "trained_on"
+MADE_WITH = "features"  # and with which settings they were made
 
 _FLOAT16_END = 65_520  # from here on numbers are rounded to infinity
 
@@ -54,7 +56,7 @@ def discriminator_features(
     ------
     InputError
         Where the images are of another shape than D takes, D has not the layers asked for, or D is a conditional one:
-        it would need the labels; and, on the way, where a feature is larger than float16 can hold.
+        it would need the labels; and, on the way, where a feature is not finite, or larger than float16 can hold.
     """
     shape = gan.settings["architecture"]
     refuse_conditional(shape, "features need")
@@ -73,9 +75,13 @@ def discriminator_features(
         for batch in track(images.batches(size), f"features: {name}", -(-len(images) // size)):
             yield _stored(_pooled(network, to_range(batch, device), layers, settings), settings)
 
-    return ArrayChunks(
-        chunks(), {GAN: gan.settings.get(GAN) or gan.digest(), TRAINED_ON: learned_from(gan), **images.attrs}
-    )
+    about = {GAN: gan.settings.get(GAN) or gan.digest(), TRAINED_ON: learned_from(gan), MADE_WITH: made_with(settings)}
+    return ArrayChunks(chunks(), {**about, **images.attrs})
+
+
+def made_with(settings: FeaturesSettings) -> dict[str, Any]:
+    """The settings that change a feature."""
+    return settings.model_dump(mode="json", exclude={"batch_size"})
 
 
 def learned_from(weights: Weights) -> str:
@@ -111,10 +117,15 @@ def _pooled(
 
 
 def _stored(features: NDArray[np.float32], settings: FeaturesSettings) -> NDArray[np.floating]:
-    """Round features to the type that is stored."""
+    """Round features to the type that is stored; refuse what is no number."""
+    largest = float(np.abs(features).max(initial=0))
+    if not np.isfinite(largest):
+        raise InputError(
+            "features must be finite numbers, got NaN or infinity from the discriminator: its weights are broken; take "
+            "an earlier version of the gan, or train again"
+        )
     if settings.dtype == "float32":
         return features
-    largest = float(np.abs(features).max(initial=0))
     if largest >= _FLOAT16_END:
         raise InputError(
             f"features.dtype: float16 holds numbers up to 65504, got a feature of {largest:.5g}; set it to float32"

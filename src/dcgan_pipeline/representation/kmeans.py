@@ -50,8 +50,9 @@ def learn(images: ShardedArray, rows: NDArray[np.int64], settings: KMeansSetting
     Raises
     ------
     InputError
-        Where a patch is larger than the images, or there is no image.
+        Where a patch is larger than the images, the grid is finer than their patches, or there is no image.
     """
+    check(images, rows, settings)
     patches = _random_patches(images, rows, settings, seed)
     mean, whitening = zca(patches, settings.whitening_floor)
     patches = patches.sub_(mean) @ whitening
@@ -73,16 +74,32 @@ def learn(images: ShardedArray, rows: NDArray[np.int64], settings: KMeansSetting
     return Weights(tensors, {"kind": "kmeans", "channels": images.shape[1], **settings.model_dump()})
 
 
+def check(images: ShardedArray, rows: NDArray[np.int64], settings: KMeansSettings) -> None:
+    """Refuse settings that do not fit the images, and no images."""
+    _, _, height, width = images.shape
+    if not len(rows):
+        raise InputError("k-means needs at least one training image, got none")
+    if settings.patch > min(height, width):
+        raise InputError(
+            f"baselines.kmeans.patch must be at most the images' side, got {settings.patch} for {height} x {width} "
+            "images"
+        )
+    _check_grid(height, width, settings.grid, settings.patch)
+
+
+def _check_grid(height: int, width: int, grid: int, patch: int) -> None:
+    least = grid + patch - 1
+    if min(height, width) < least:
+        raise InputError(
+            f"images must be {least} x {least} or more for patches of {patch} and a grid of {grid}, got {height} x "
+            f"{width}; lower baselines.kmeans.grid"
+        )
+
+
 def _random_patches(images: ShardedArray, rows: NDArray[np.int64], settings: KMeansSettings, seed: int) -> Tensor:
     """Draw an image and a place in it, again and again: normalised, float32 (patches, C * patch * patch)."""
     _, channels, height, width = images.shape
     side, count = settings.patch, settings.patches
-    if not len(rows):
-        raise InputError("k-means needs at least one training image, got none")
-    if side > min(height, width):
-        raise InputError(
-            f"baselines.kmeans.patch must be at most the images' side, got {side} for {height} x {width} images"
-        )
     rng = numpy_stream(seed, "patches")
     chosen = np.sort(rng.choice(rows, count))  # sorted, so that each shard is read once
     top, left = rng.integers(0, height - side + 1, count), rng.integers(0, width - side + 1, count)
@@ -163,12 +180,7 @@ def kmeans_features(
             f"images must have the {settings['channels']} channels that k-means was trained on, got {channels}; set "
             "preprocess.channels as it was then"
         )
-    least = settings["grid"] + settings["patch"] - 1
-    if min(height, width) < least:
-        raise InputError(
-            f"images must be {least} x {least} or more for patches of {settings['patch']} and a grid of "
-            f"{settings['grid']}, got {height} x {width}; lower baselines.kmeans.grid"
-        )
+    _check_grid(height, width, settings["grid"], settings["patch"])
     encoder = _Encoder(weights, device)
 
     def chunks() -> Iterator[NDArray[np.float32]]:

@@ -14,11 +14,14 @@ from dcgan_pipeline.imaging.crop import ImageSet, crop_and_resize
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
+from dcgan_pipeline.representation.protocol import draw_labels
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
 
-def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSettings) -> None:
+def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSettings, seed: int) -> None:
     """Refuse labelled sets that cannot be judged, from their listings alone, before anything long starts.
+
+    The labels are drawn as they will be, if no image is rejected.
 
     Raises
     ------
@@ -30,15 +33,7 @@ def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSett
     _check_same_classes(train, test)
     if settings.classifier == "nearest":
         return
-    counts = {name: int((train.labels == k).sum()) for k, name in enumerate(train.classes)}
-    rarest = min(counts, key=lambda name: counts[name])
-    labels, wanted = sum(counts.values()), settings.labels_per_class
-    if settings.validation >= labels or (wanted != "all" and counts[rarest] < wanted):
-        raise InputError(
-            f"evaluate needs more labelled images than evaluate.validation, {settings.validation}, and "
-            f"evaluate.labels_per_class, {wanted}, of each class beside them, got {labels} and {counts[rarest]} of "
-            f"{rarest}; lower these, or add images"
-        )
+    draw_labels(train.labels[train.labels != NO_LABEL], settings, seed, train.classes)
 
 
 def _check_has_labels(source: ImageSource) -> None:
@@ -50,10 +45,14 @@ def _check_has_labels(source: ImageSource) -> None:
 
 
 def _check_same_classes(train: ImageSource, test: ImageSource) -> None:
-    ours, theirs = set(train.classes), set(test.classes)
+    ours, theirs = _classes_with_images(train), _classes_with_images(test)
     if ours != theirs:
         only = f"only in train: {sorted(ours - theirs)}; only in test: {sorted(theirs - ours)}"
         raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
+
+
+def _classes_with_images(source: ImageSource) -> set[str]:
+    return {source.classes[k] for k in np.unique(source.labels) if k != NO_LABEL}
 
 
 def prepare_labelled(

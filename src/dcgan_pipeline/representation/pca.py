@@ -43,13 +43,8 @@ def learn(images: ShardedArray, rows: NDArray[np.int64], settings: PcaSettings, 
     InputError
         Where there are fewer images, or pixels in one, than components.
     """
+    check(images, rows, settings)
     taken = min(settings.images, len(rows))
-    dimensions = int(np.prod(images.shape[1:]))
-    if settings.components > min(taken, dimensions):
-        raise InputError(
-            f"baselines.pca.components must be at most the {taken} images it is fitted to and their {dimensions} "
-            f"numbers, got {settings.components}; lower it"
-        )
     drawn = np.sort(numpy_stream(seed, "images for principal components").choice(rows, taken, replace=False))
     pixels = _flat(images[drawn], torch.device("cpu")).numpy()
     # Exact where that is quick (few pixels), randomised (Halko et al. 2011) elsewhere: scikit-learn's own choice.
@@ -57,6 +52,16 @@ def learn(images: ShardedArray, rows: NDArray[np.int64], settings: PcaSettings, 
     tensors = {"mean": torch.from_numpy(found.mean_), "axes": torch.from_numpy(found.components_).contiguous()}
     about = {"shape": list(images.shape[1:]), "explained": float(found.explained_variance_ratio_.sum())}
     return Weights(tensors, {"kind": "pca", **about, **settings.model_dump()})
+
+
+def check(images: ShardedArray, rows: NDArray[np.int64], settings: PcaSettings) -> None:
+    """Refuse settings that do not fit the images."""
+    taken, dimensions = min(settings.images, len(rows)), int(np.prod(images.shape[1:]))
+    if settings.components > min(taken, dimensions):
+        raise InputError(
+            f"baselines.pca.components must be at most the {taken} images it is fitted to and their {dimensions} "
+            f"numbers, got {settings.components}; lower it"
+        )
 
 
 def pca_features(

@@ -19,7 +19,7 @@ from dcgan_pipeline.errors import InputError
 _RANK = 512  # directions at most
 _COLUMNS_A_DIRECTION = 14  # a factor of more directions than this costs more than the passes that it saves
 _EXACT = 64  # so many directions cost next to nothing
-_COORDINATES = 1 << 27  # numbers of Z at most, so that many rows stay where they are
+_COORDINATES = 1 << 26  # numbers of Z at most: half a GiB in float64, and a copy of a part
 _ROUNDS = 2  # of the subspace iteration
 _ACROSS = 0.5  # of the weakest direction found, as strong as the others are taken for: the best of 0, 0.5, 1 and 2
 

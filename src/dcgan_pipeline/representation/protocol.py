@@ -80,8 +80,10 @@ class Outcome:
         return len(self.validation) > 1 and self.C in (min(self.validation), max(self.validation))
 
 
-def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int) -> Draws:
-    """Shuffle, hold the validation set out, and draw.
+def draw_labels(
+    labels: NDArray[np.int64], settings: EvaluateSettings, seed: int, names: Sequence[str] | None = None
+) -> Draws:
+    """Shuffle, hold the validation set out, and draw; ``names`` of the classes are for messages.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def draw_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int
     if counts[worst] < wanted:
         raise InputError(
             f"evaluate.labels_per_class must be at most what a class has outside the validation set, got "
-            f"{wanted} and {counts[worst]} of class {worst} ({len(labels)} labelled images, "
+            f"{wanted} and {counts[worst]} of class {names[worst] if names else worst} ({len(labels)} labelled images, "
             f"{settings.validation} held for validation); lower labels_per_class or validation, or add images"
         )
 

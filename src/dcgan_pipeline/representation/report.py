@@ -13,7 +13,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.representation.compare import Kinds
 from dcgan_pipeline.representation.features import GAN, TRAINED_ON
 from dcgan_pipeline.representation.protocol import Draws, Outcome
-from dcgan_pipeline.representation.settings import EvaluateSettings
+from dcgan_pipeline.representation.settings import EvaluateSettings, PublishedRow
 
 OURS, UNTRAINED = "trained discriminator", "untrained discriminator"
 HERE = "this run"
@@ -24,7 +24,10 @@ TYPES = {"dimensions": "Int64", "C": "float64", "interval": "float64", "gain": "
 
 
 def tabulate(
-    outcomes: dict[str, Outcome], trained_on: dict[str, str], ours: NDArray[np.float64] | None = None
+    outcomes: dict[str, Outcome],
+    trained_on: dict[str, str],
+    ours: NDArray[np.float64] | None = None,
+    labels: int | None = None,
 ) -> pd.DataFrame:
     """Make the table of what was judged here: one row a kind of features.
 
@@ -32,24 +35,27 @@ def tabulate(
     ----------
     trained_on
         What each kind was learned from.
-    ours
-        Accuracies of the trained discriminator by draw, where it is not among the outcomes.
+    ours, labels
+        Accuracies of the trained discriminator by draw and the labels it had, where it is not among the outcomes.
 
     Returns
     -------
     DataFrame
         features, trained_on, dimensions, labels, C, accuracy and interval (per cent; mean and 1.96 standard deviations
         over draws, none of one draw), gain (mean difference of the trained discriminator to this row on the same
-        draws), source, note.
+        draws; none where it had other labels), source, note.
     """
     best = outcomes[OURS].accuracies if ours is None else ours
+    labels = outcomes[OURS].labels if labels is None else labels
     rows = [
         row_of(name, trained_on[name], outcome.labels, outcome.mean)
         | {
             "dimensions": outcome.dimensions,
             "C": outcome.C,
             "interval": 1.96 * outcome.std,
-            "gain": float(np.mean(best[: len(outcome.accuracies)] - outcome.accuracies)),
+            "gain": float(np.mean(best[: len(outcome.accuracies)] - outcome.accuracies))
+            if outcome.labels == labels
+            else None,
             "note": "; ".join(filter(None, (outcome.note, EDGE if outcome.at_edge else ""))),
         }
         for name, outcome in outcomes.items()
@@ -81,20 +87,30 @@ def say_trained_on(kinds: Kinds) -> dict[str, str]:
 def beside_published(table: pd.DataFrame, settings: EvaluateSettings, test_images: int) -> pd.DataFrame:
     """Put published results below the rows of :func:`tabulate`, and say of each why it cannot be compared, if so.
 
-    A row is comparable with ours where it was given as many labels, was tested on as many images and has no ``note`` of
-    its own.
+    A row is comparable with ours where it is of the same labelled images, was given as many labels, was tested on as
+    many images, a GAN learned from the same images if it is one (``beside``), and it has no ``note`` of its own.
     """
     labels = [int(count) for count in table["labels"].unique()]
-    theirs = settings.test_images
     rows = []
     for row in settings.published:
-        reasons = [row.note] if row.note else []
-        if row.labels not in labels:
-            reasons.append(f"{row.labels:,} labels, not {' or '.join(f'{count:,}' for count in labels)}")
-        reasons += [f"{theirs:,} other test images"] if theirs not in (None, test_images) else []
+        reasons = _why_apart(row, settings, labels, test_images)
         note = f"{APART}: {'; '.join(reasons)}" if reasons else ""
-        rows.append({**row.model_dump(), "dimensions": None, "C": None, "gain": None, "note": note})
+        shown = row.model_dump(exclude={"beside"})
+        rows.append({**shown, "dimensions": None, "C": None, "gain": None, "note": note})
     return pd.DataFrame([*table.to_dict("records"), *rows], columns=table.columns).astype(TYPES)
+
+
+def _why_apart(row: PublishedRow, settings: EvaluateSettings, labels: list[int], test_images: int) -> list[str]:
+    reasons = [row.note] if row.note else []
+    if settings.published_of != settings.judged_on:
+        reasons.append(f"{settings.published_of}, and evaluate.judged_on is {settings.judged_on or 'not given'}")
+    if row.labels not in labels:
+        reasons.append(f"{row.labels:,} labels, not {' or '.join(f'{count:,}' for count in labels)}")
+    if settings.test_images not in (None, test_images):
+        reasons.append(f"{settings.test_images:,} other test images")
+    if row.beside not in (None, settings.learned_from):
+        reasons.append(f"its GAN learned from {row.beside}")
+    return reasons
 
 
 def joined(evaluation: pd.DataFrame, more: pd.DataFrame, settings: EvaluateSettings, test_images: int) -> pd.DataFrame:
@@ -103,37 +119,44 @@ def joined(evaluation: pd.DataFrame, more: pd.DataFrame, settings: EvaluateSetti
     return beside_published(pd.concat([here, more], ignore_index=True), settings, test_images)
 
 
-def check_same_judging(table: pd.DataFrame, draws: Draws, gan: str) -> None:
-    """Refuse to compare with a table of :func:`draw_by_draw` of other draws or of another GAN, by their digests.
+def check_same_judging(table: pd.DataFrame, draws: Draws, settings: EvaluateSettings, gan: str) -> None:
+    """Refuse to compare with a table of :func:`draw_by_draw` of other draws, candidates or GAN, by their digests.
 
     Raises
     ------
     InputError
-        Where its draws or its GAN are others.
+        Where its draws, its candidates for C or its GAN are others.
     """
     if table.attrs.get(GAN) != gan:
         raise InputError(
             f"baselines must be compared with features of the same gan, got evaluation_draws of "
             f"{str(table.attrs.get(GAN))[:8]} and gan {gan[:8]}; run `kedro run --pipelines=features,evaluate` again"
         )
-    if table.attrs.get(DRAWS) != draws.digest():
+    if table.attrs.get(DRAWS) != _judging(draws, settings):
         raise InputError(
-            "baselines must be judged on the draws of labels that evaluation is of, and the protocol, the seed or the "
-            "labelled images have changed since; run `kedro run --pipeline=evaluate` again"
+            "baselines must be judged on the draws of labels and the candidates for C that evaluation is of, and the "
+            "protocol, the seed or the labelled images have changed since; run `kedro run --pipeline=evaluate` again"
         )
 
 
-def draw_by_draw(outcomes: dict[str, Outcome], draws: Draws, gan: str | None) -> pd.DataFrame:
+def _judging(draws: Draws, settings: EvaluateSettings) -> str:
+    """Tell one judging from another."""
+    return f"{draws.digest()} {settings.C}"
+
+
+def draw_by_draw(
+    outcomes: dict[str, Outcome], draws: Draws, settings: EvaluateSettings, gan: str | None
+) -> pd.DataFrame:
     """List the accuracies of every draw, so that others can be compared on the same.
 
-    Its ``attrs`` have the digests of the draws and of the GAN whose features were judged.
+    Its ``attrs`` tell the draws and candidates for C, and the GAN whose features were judged, from others.
     """
     parts = [
         pd.DataFrame({"features": name, "draw": range(len(found.accuracies)), "accuracy": found.accuracies})
         for name, found in outcomes.items()
     ]
     table = pd.concat(parts, ignore_index=True)
-    table.attrs = {DRAWS: draws.digest(), GAN: gan}
+    table.attrs = {DRAWS: _judging(draws, settings), GAN: gan}
     return table
 
 

@@ -79,7 +79,9 @@ class PublishedRow(Settings):
     source: str
     """Where it was published."""
     note: str = ""
-    """Why it cannot be compared, where it cannot."""
+    """Why it cannot be compared, where it never can."""
+    beside: str | None = None
+    """The images that a GAN must have learned from to be compared with it: a name for ``learned_from``."""
 
 
 Labels = Annotated[int, Field(ge=1)] | Literal["all"]
@@ -105,8 +107,14 @@ class EvaluateSettings(Settings):
     samples: tuple[Annotated[int, Field(ge=1)], ...] = (1_000, 10_000, 100_000)
     """With ``classifier: nearest``, sizes of the reference set, ascending."""
     published: tuple[PublishedRow, ...] = ()
+    published_of: str = ""
+    """The labelled images that the published results are of."""
     test_images: int | None = Field(default=None, ge=1)
-    """How many images the published results are of: with another number of them they are not comparable."""
+    """How many images they were tested on."""
+    learned_from: str = ""
+    """The name of the images that the GAN learned from; published rows are compared by it."""
+    judged_on: str = ""
+    """The name of the labelled images, likewise."""
     curve: tuple[Labels, ...] = (1, 2, 5, 10, 20, 50, "all")
     """Labels a class of the label-efficiency curve."""
     curve_draws: int = Field(default=10, ge=1)
@@ -125,6 +133,11 @@ class EvaluateSettings(Settings):
         if (name := values["protocol"]) not in protocols:
             raise InputError(f"evaluate.protocol must be one of {', '.join(protocols)}, got {name!r}")
         return {**protocols[name], **{key: value for key, value in values.items() if value is not None}}
+
+    @property
+    def fewest_of_curve(self) -> Labels:
+        """What a class must have for one point of the curve: points with more labels than it has are left out."""
+        return "all" if "all" in self.curve else min(int(count) for count in self.curve)
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

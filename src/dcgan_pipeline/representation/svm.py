@@ -94,11 +94,15 @@ def predict(models: list[LinearModel], X: NDArray[np.float32]) -> NDArray[np.int
         Where features are not finite.
     """
     weight = np.concatenate([model.weight.astype(X.dtype) for model in models])  # (models * classes, d)
-    scores = X @ weight.T + np.concatenate([model.bias.astype(X.dtype) for model in models])
-    if not np.isfinite(scores).all():
-        raise InputError("features must be finite numbers, got NaN or infinity")
+    scores = _finite(X @ weight.T + np.concatenate([model.bias.astype(X.dtype) for model in models]))
     best = scores.reshape(len(X), len(models), -1).argmax(axis=2)  # (n, models)
     return models[0].classes[best].T
+
+
+def _finite(scores: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(scores).all():
+        raise InputError("features must be finite numbers, got NaN or infinity")
+    return scores
 
 
 class L2SVM(ClassifierMixin, BaseEstimator):
@@ -171,8 +175,8 @@ class L2SVM(ClassifierMixin, BaseEstimator):
         """Score features (n, d): (n, classes), of two classes (n,) with positive numbers for the second."""
         check_is_fitted(self)
         if _in_shards(X):
-            parts = [self._scores(X[a : a + _BATCH]) for a in range(0, len(X), _BATCH)]
-            return np.concatenate(parts)
+            parts = [self._scores(_as_floats(X[a : a + _BATCH])) for a in range(0, len(X), _BATCH)]
+            return _finite(np.concatenate(parts))
         return self._scores(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
 
     def _scores(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -183,6 +187,10 @@ class L2SVM(ClassifierMixin, BaseEstimator):
         """Classify features (n, d): labels (n,)."""
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(1)]
+
+
+def _as_floats(part: NDArray[Any]) -> NDArray[Any]:
+    return part if part.dtype == np.float64 else np.asarray(part, np.float32)
 
 
 def _in_shards(X: Any) -> bool:

@@ -47,8 +47,8 @@ def compare_baselines(
     judged = EvaluateSettings.parse(evaluate, "evaluate")
     judged.judges("svm")
     labels = check_kinds({PIXELS: (labelled_train, labelled_test)}, labels_train, labels_test)
-    draws = draw_labels(labels.train, judged, seed)
-    report.check_same_judging(evaluation_draws, draws, gan.digest())
+    draws = draw_labels(labels.train, judged, seed, labels.classes)
+    report.check_same_judging(evaluation_draws, draws, judged, gan.digest())
     on = resolve_device(device)
     task = Task(labelled_train, labelled_test, labels, draws, judged, seed, on, work)
     runs: dict[str, NestedRuns] = {}
@@ -59,6 +59,6 @@ def compare_baselines(
     settings = BaselinesSettings.parse(baselines, "baselines")
     found = judge_baselines(gan, images, kept_rows(duplicates), task, settings, log)
     ours = evaluation_draws.loc[evaluation_draws["features"] == report.OURS, "accuracy"].to_numpy()
-    mine = report.tabulate(found.outcomes, found.trained_on, ours)
+    mine = report.tabulate(found.outcomes, found.trained_on, ours, draws.report.shape[1])
     table = report.joined(evaluation, mine, judged, len(labels_test))
     return table, found.trials, report.measure(found.outcomes, "baselines")

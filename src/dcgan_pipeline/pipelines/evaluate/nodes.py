@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -22,6 +24,7 @@ def judge_features(
     pixels_test: ShardedArray,
     labels_train: pd.DataFrame,
     labels_test: pd.DataFrame,
+    features: dict[str, Any],
     evaluate: dict[str, Any],
     seed: int,
     device: str,
@@ -31,14 +34,16 @@ def judge_features(
     from dcgan_pipeline.representation import report
     from dcgan_pipeline.representation.compare import compare_features
     from dcgan_pipeline.representation.features import GAN
+    from dcgan_pipeline.representation.settings import FeaturesSettings
 
     settings = _settings(evaluate)
     kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
-    found = compare_features(kinds, labels_train, labels_test, settings, seed, resolve_device(device))
+    made = FeaturesSettings.parse(features, "features")
+    found = compare_features(kinds, labels_train, labels_test, settings, seed, resolve_device(device), made)
     table = report.tabulate(found.outcomes, report.say_trained_on(kinds))
     return (
         report.beside_published(table, settings, len(labels_test)),
-        report.draw_by_draw(found.outcomes, found.draws, trained_train.attrs.get(GAN)),
+        report.draw_by_draw(found.outcomes, found.draws, settings, trained_train.attrs.get(GAN)),
         report.confusion_table(found.outcomes[report.OURS], found.classes),
         report.measure(found.outcomes),
     )
@@ -53,16 +58,41 @@ def trace_label_curve(
     pixels_test: ShardedArray,
     labels_train: pd.DataFrame,
     labels_test: pd.DataFrame,
+    images: ShardedArray,
+    duplicates: pd.DataFrame,
+    work: Path,
+    features: dict[str, Any],
     evaluate: dict[str, Any],
+    baselines: dict[str, Any],
     seed: int,
     device: str,
-) -> pd.DataFrame:
-    """Judge the same features with few to all labels; see :mod:`dcgan_pipeline.representation.curve`."""
-    from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.representation.curve import label_curve
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Judge the same, and the features of baselines that need no labels, with few to all labels.
 
+    See :mod:`dcgan_pipeline.representation.curve`.
+    """
+    from contextlib import ExitStack
+
+    from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.hashing.groups import kept_rows
+    from dcgan_pipeline.representation.baselines import LEARNED, BaselinesSettings, learned_features
+    from dcgan_pipeline.representation.compare import check_kinds
+    from dcgan_pipeline.representation.curve import curve_metrics, label_curve
+    from dcgan_pipeline.representation.settings import FeaturesSettings
+
+    check_same_images(images=images, duplicates=duplicates)
+    judged, made, on = _settings(evaluate), FeaturesSettings.parse(features, "features"), resolve_device(device)
     kinds = _kinds(trained_train, trained_test, untrained_train, untrained_test, pixels_train, pixels_test)
-    return label_curve(kinds, labels_train, labels_test, _settings(evaluate), seed, resolve_device(device))
+    check_kinds(kinds, labels_train, labels_test, made)
+    more, rows = BaselinesSettings.parse(baselines, "baselines"), kept_rows(duplicates)
+    with ExitStack() as stack:
+        for kind in (kind for kind in more.kinds if kind in LEARNED):
+            found = learned_features(kind, images, rows, (pixels_train, pixels_test), more, seed, on, work)
+            name, pair = stack.enter_context(found)
+            kinds[name] = pair
+        curve = label_curve(kinds, labels_train, labels_test, judged, seed, on)
+    return curve, curve_metrics(curve)
 
 
 def _settings(evaluate: dict[str, Any], classifier: str = "svm") -> EvaluateSettings:

@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 judge_features,
-                [*_JUDGED, "params:evaluate", "params:seed", "params:device"],
+                [*_JUDGED, "params:features", "params:evaluate", "params:seed", "params:device"],
                 ["evaluation", "evaluation_draws", "confusion", "evaluate_metrics"],
                 name="judge_features",
             ),
@@ -39,13 +39,16 @@ def create_pipeline() -> Pipeline:
 
 
 def create_curve_pipeline() -> Pipeline:
-    """features_*, labels_* -> label_curve, and its figure."""
+    """features_*, labels_*, images -> label_curve, and its figure."""
     return Pipeline(
         [
             Node(
                 trace_label_curve,
-                [*_JUDGED, "params:evaluate", "params:seed", "params:device"],
-                "label_curve",
+                [
+                    *(*_JUDGED, "images", "duplicates", "baselines_work", "params:features", "params:evaluate"),
+                    *("params:baselines", "params:seed", "params:device"),
+                ],
+                ["label_curve", "label_curve_metrics"],
                 name="trace_label_curve",
             ),
             Node(draw_label_curve, "label_curve", "label_curve_figure", name="draw_label_curve"),
