@@ -81,6 +81,11 @@ def test_the_labelled_sets_come_from_the_place_of_the_images(environment):
     assert places[2] == ("there" if apart or environment == "imagenet" else "here")
 
 
+def test_checkpoints_may_have_another_place():
+    assert load("local", checkpoints="there")["catalog"]["checkpoints"]["filepath"] == "there"
+    assert load("local")["catalog"]["checkpoints"]["filepath"] == "data/06_models/checkpoints"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_names_exists(page):
     text = page.read_text()

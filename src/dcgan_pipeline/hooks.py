@@ -20,8 +20,8 @@ from kedro.pipeline import Pipeline
 from dcgan_pipeline.datasets.written_whole import saved_bytes
 from dcgan_pipeline.errors import InputError
 
-# Parameters beside the stages' own; the last three are places of images, for `--params=source=...`.
-SHARED = ("seed", "device", "source", "labelled_source", "test_source")
+# Parameters beside the stages' own; all but the first two are places, for `--params=source=...`.
+SHARED = ("seed", "device", "source", "labelled_source", "test_source", "checkpoints")
 
 
 class ProtocolHooks:

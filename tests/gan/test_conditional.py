@@ -1,15 +1,26 @@
 """The conditional networks; test_exactness.py holds their step against the authors' formulas."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import conditional, networks, statistics
-from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn, training_labels
+from dcgan_pipeline.gan.conditional import (
+    build_discriminator,
+    build_generator,
+    class_names,
+    class_numbers,
+    labels_in_turn,
+    training_labels,
+)
 from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.sampling import draw_latent, generate, load_discriminator, load_generator, sample
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings, presets
@@ -199,9 +210,9 @@ def test_an_image_and_its_label_stay_together(train, monkeypatch):
     assert gan.gan.settings["step"] == len(seen) == 7
     pixels = np.random.default_rng(0).integers(0, 256, (23, 1, 16, 16), dtype=np.uint8)
     array_rows = {image.tobytes(): row for row, image in enumerate(pixels)}
-    for real, given in seen:
+    for real, named in seen:
         rows = [array_rows[image.tobytes()] for image in ((real + 1) * 127.5).round().to(torch.uint8).numpy()]
-        assert given[0].tolist() == labels[rows].tolist()
+        assert named[0].tolist() == labels[rows].tolist()
 
 
 @pytest.mark.parametrize("schedule", ["alternate", "both"])
@@ -301,11 +312,12 @@ def test_an_image_depends_on_its_own_z_and_label_alone(gan, batch):
     assert whole.std() > 10
 
 
-@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 3], [0, 1, -1], []])
-def test_labels_that_do_not_fit_are_refused(gan, labels):
-    with pytest.raises(
-        InputError, match=r"labels must be one class number from 0 to 2 for each of 3 images"
-    ) as refusal:
+@pytest.mark.parametrize(
+    ("labels", "said"), [([0, 1, 3], "[0, 1, 3]"), ([-1], "[-1]"), ([], "[]"), ([5] * 11, f"[{'5, ' * 10}...]")]
+)
+def test_labels_that_do_not_fit_are_refused(gan, labels, said):
+    expected = f"labels must be class numbers from 0 to 2, one or more, got {said}"
+    with pytest.raises(InputError, match=re.escape(expected)) as refusal:
         sample(gan, 3, 0, CPU, labels=torch.tensor(labels, dtype=torch.int64))
     assert "\n" not in str(refusal.value)
 
@@ -319,6 +331,47 @@ def test_labels_in_turn_fill_columns():
     assert labels_in_turn(7, 3).tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert torch.equal(labels_in_turn(5, 3, start=256), labels_in_turn(261, 3)[256:])
     assert (labels_in_turn(100, 10).view(10, 10) == torch.arange(10)).all()
+
+
+@given(
+    chosen=st.lists(st.integers(0, 9), min_size=1, max_size=5), start=st.integers(0, 10**6), count=st.integers(0, 30)
+)
+def test_chosen_labels_are_taken_in_turn(chosen, start, count):
+    found = labels_in_turn(count, torch.tensor(chosen), start)
+    assert found.tolist() == [chosen[k % len(chosen)] for k in range(start, start + count)]
+
+
+def known(labels=4, **settings):
+    return {"architecture": {"labels": labels}, **settings}
+
+
+def test_classes_are_called_by_their_names_and_those_without_one_by_number():
+    assert class_names(known(classes=["cat", "dog"])) == ["cat", "dog", "2", "3"]
+    assert class_names(known(1, classes=["cat", "dog"])) == ["cat"]
+    assert class_names(known()) == ["0", "1", "2", "3"]
+    assert class_names(known(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        (None, [0, 1, 2, 3]),
+        (["dog", "cat", "dog"], [1, 0, 1]),
+        (["2", 3], [2, 3]),
+        ([0, 1], [0, 2]),  # 1 is the name of class 2
+    ],
+)
+def test_classes_are_found_by_name_and_else_by_number(wanted, numbers):
+    names = ["cat", "dog"] if wanted != [0, 1] else ["cat", "dog", "1"]
+    assert class_numbers(known(classes=names), wanted).tolist() == numbers
+
+
+def test_classes_that_the_gan_does_not_know_are_refused():
+    with pytest.raises(InputError, match=r"of those that the gan knows, cat, 1, 2, 3, got ox, 4; name others"):
+        class_numbers(known(classes=["cat"]), ["ox", 1, 4])
+    with pytest.raises(InputError, match=r"sample\.classes needs a conditional gan, got ox for one without labels; "):
+        class_numbers(known(0), ["ox"])
+    assert class_numbers(known(0), None) is None
 
 
 def test_a_walk_keeps_one_label_along_a_row(gan):

@@ -198,7 +198,8 @@ def test_no_seeds_draw_no_images(conditional):
 def test_another_kind_of_batch_norm_is_refused(conditional):
     with pytest.raises(InputError, match="batch_norm must be one of recomputed, batch, got 'running'"):
         sample(conditional, 1, 0, CPU, "running")
-    wanted = np.array([2, 1])
-    assert np.array_equal(
-        sample(conditional, 2, 0, CPU, labels=wanted), sample(conditional, 2, 0, CPU, labels=torch.tensor([2, 1]))
-    )
+
+
+def test_labels_are_taken_in_turn(conditional):
+    given = sample(conditional, 5, 0, CPU, labels=np.array([2, 1]))
+    np.testing.assert_array_equal(given, sample(conditional, 5, 0, CPU, labels=torch.tensor([2, 1, 2, 1, 2])))

@@ -1,3 +1,5 @@
+import multiprocessing
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -205,6 +207,33 @@ def test_only_the_newest_checkpoint_is_kept(array, folder):
     (path,) = folder.rglob("*.safetensors")
     assert path.name == "step-000000014.safetensors"
     assert Weights.load(path).settings["step"] == 14
+
+
+def test_two_processes_do_not_keep_checkpoints_in_one_folder(array, folder, monkeypatch):
+    monkeypatch.setattr("dcgan_pipeline.imaging.work_folder._CLEARING", 0.1)
+    context = multiprocessing.get_context("fork")
+    ready, end = context.Event(), context.Event()
+    process = context.Process(target=train_and_wait, args=(array, folder, ready, end))
+    process.start()
+    try:
+        while not ready.wait(0.2):
+            assert process.is_alive()
+        with pytest.raises(InputError, match=r"one training at a time may keep its checkpoints in .* --params=check"):
+            run(array, folder)
+        run(array, folder / "other")
+        run(array, folder, rows=ROWS[1:])  # another training set has a folder of its own
+    finally:
+        end.set()
+        process.join()
+    run(array, folder)
+
+
+def train_and_wait(array, folder, ready, end):
+    """Train, and keep the samples unread until the end."""
+    trained = run(array, folder)
+    ready.set()
+    end.wait()
+    assert len(samples(trained)) == 5
 
 
 def test_a_row_of_the_history_is_the_mean_since_the_row_before(array, tmp_path):

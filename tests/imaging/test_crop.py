@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dcgan_pipeline.arrays import ID
+from dcgan_pipeline.datasets.table import TableDataset
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.boxes import Box, centred_square
@@ -275,11 +276,29 @@ def test_row_i_is_the_region_that_record_i_names(photos, tmp_path, channels, fra
 def test_the_records_say_where_each_image_came_from(photos, tmp_path):
     source = open_source(str(photos))
     records = made(source, tmp_path / "work").records
-    columns = ["row", "source_row", "source", "label", "left", "top", "width", "height"]
+    columns = ["row", "source_row", "source", "label", "class", "left", "top", "width", "height"]
     assert list(records.columns) == columns
-    assert [str(records[name].dtype) for name in columns] == ["int64", "int64", "str", *["int64"] * 5]
+    assert [str(records[name].dtype) for name in columns] == [
+        "int64",
+        "int64",
+        "str",
+        "int64",
+        "category",
+        *["int64"] * 4,
+    ]
     assert records["source"].tolist() == list(source.names)
     assert records["label"].tolist() == source.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert tuple(records["class"].cat.categories) == source.classes
+    assert records["class"].tolist() == [source.classes[label] for label in source.labels]
+
+
+def test_records_of_images_without_classes_come_back_from_their_file(photos, tmp_path):
+    records = made(open_source(str(photos / next(iter(photos.iterdir())).name)), tmp_path / "work").records
+    TableDataset(filepath=tmp_path / "records.parquet").save(records)
+    found = TableDataset(filepath=tmp_path / "records.parquet").load()
+    pd.testing.assert_frame_equal(found.drop(columns="class"), records.drop(columns="class"))
+    assert list(found["class"].cat.categories) == []
+    assert found["class"].isna().all()
 
 
 def test_several_regions_of_one_image_are_several_rows(photos, tmp_path):

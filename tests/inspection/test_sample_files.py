@@ -9,28 +9,34 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.sampling import sample
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
+from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.inspection import sample_files
-from dcgan_pipeline.inspection.sample_files import sample_sheet, write_samples
+from dcgan_pipeline.inspection.sample_files import class_folder, sample_sheet, write_samples
 from dcgan_pipeline.inspection.settings import SampleSettings
 
 CPU = torch.device("cpu")
 
 
-def made(channels=3):
+def made(channels=3, labels=0):
     """An untrained GAN with statistics, drawn from so widely that images are not all grey."""
-    architecture = Architecture(image_size=8, channels=channels, latent_dim=5, width=3, kernel=3)
+    conditional = {"labels": labels, "hidden": 6} if labels else {}
+    architecture = Architecture(image_size=8, channels=channels, latent_dim=5, width=3, kernel=3, **conditional)
     trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2), 0, CPU)
     with torch.no_grad():
         for conv in trainer.generator.convs:
             conv.weight.mul_(30)
-    trainer.recompute_statistics([torch.rand(8, channels, 8, 8, generator=torch.Generator().manual_seed(0))], 4)
-    return trainer.state()
+    images = torch.rand(8, channels, 8, 8, generator=torch.Generator().manual_seed(0))
+    numbers = np.arange(8) % labels if labels else None
+    trainer.recompute_statistics([(images, torch.from_numpy(numbers)) if labels else images], 4, numbers)
+    return trainer.state(**({"classes": ["cat", "a/b"]} if labels else {}))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,8 @@ def read(files):
                 assert archive.testzip() is None
                 found |= {f"{file.stem}/{name}": pixels(archive.read(name)) for name in archive.namelist()}
         else:
-            found |= {f"{file.name}/{path.name}": pixels(path.read_bytes()) for path in sorted(file.iterdir())}
+            paths = sorted(file.rglob("*.png"), key=lambda path: path.name)
+            found |= {f"{file.name}/{path.relative_to(file)}": pixels(path.read_bytes()) for path in paths}
     return found
 
 
@@ -82,6 +89,47 @@ def test_files_hold_the_samples_of_the_python_call(tmp_path, kind, channels):
     np.testing.assert_array_equal(np.stack(list(found.values())), sample(gan, 23, 0, CPU, batch_size=4))
     assert drawn.attrs["gan"] == gan.digest()
     assert (drawn.attrs["seed"], drawn.attrs["count"]) == (0, 23)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    ("classes", "folders"), [(None, ["cat", "a%2Fb", "2"]), (["a/b", 0], ["a%2Fb", "cat"]), ("2", ["2"])]
+)
+def test_samples_of_a_class_lie_in_its_folder(tmp_path, kind, classes, folders):
+    gan = made(labels=3)
+    drawn = draw(gan, tmp_path / "drawn", count=13, format=kind, classes=classes)
+    found = read(drawn.files)
+    assert list(found) == [f"{k // 10:05d}/{folders[k % len(folders)]}/{k:09d}.png" for k in range(13)]
+    numbers = torch.tensor([["cat", "a%2Fb", "2"].index(name) for name in folders])
+    np.testing.assert_array_equal(np.stack(list(found.values())), sample(gan, 13, 0, CPU, labels=numbers))
+    if len(folders) > 1:
+        source = open_source(str(drawn.files[0] if kind == "zip" else drawn.files[0].parent))
+        assert set(source.classes) == set(folders)
+        assert len(source) == (10 if kind == "zip" else 13)
+
+
+def test_a_grid_may_be_of_one_class(tmp_path):
+    gan = made(labels=3)
+    (file,) = draw(gan, tmp_path, count=4, classes=["cat"]).files
+    expected = np.asarray(sample_sheet(sample(gan, 4, 0, CPU, labels=torch.tensor([0]))))
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), expected)
+    with pytest.raises(InputError, match=r"sample\.classes must be of those that the gan knows, cat, a/b, 2, got dog"):
+        draw(gan, tmp_path, count=4, classes=["dog"])
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("a b", "a b"), ("été", "été"), ("..", "%2E%2E"), ("a/b\\c", "a%2Fb%5Cc"), ("5%", "5%25"), ("a. ", "a%2E%20")],
+)
+def test_the_folder_of_a_class_is_one_folder(name, folder):
+    assert class_folder(name) == folder
+
+
+@given(st.text(), st.text())
+def test_classes_do_not_share_a_folder(one, other):
+    assert (class_folder(one) == class_folder(other)) == (one == other)
+    assert "/" not in class_folder(one)
+    assert class_folder(one) not in ("", ".", "..")
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -227,6 +275,7 @@ def test_memory_does_not_grow_with_the_count(gan, tmp_path, monkeypatch):
         ({"count": 0}, r"sample.count: input should be greater than or equal to 1, got 0"),
         ({"count": 10_001}, r"sample: count must be at most 10000 in a grid, got 10001; set format to folder or zip"),
         ({"batch_norm": "batch", "batch_size": 1}, r"batch_size must be 2 or more where batch_norm is batch, got 1"),
+        ({"classes": []}, r"sample.classes: list should have at least 1 item after validation, not 0, got \[\]"),
         ({"format": "tar"}, r"sample.format: input should be 'grid', 'folder' or 'zip', got 'tar'"),
     ],
 )

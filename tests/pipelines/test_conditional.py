@@ -1,5 +1,7 @@
 """Conditional networks through the graph."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,13 +14,17 @@ CONDITIONAL = {"train": {"architecture": SHAPE, "sample_count": 20}}
 REFUSED = r"features need a discriminator that takes images alone, and this one takes the label too"
 
 
+def _records(labels):
+    return pd.DataFrame({"label": labels, "class": pd.Categorical.from_codes(labels, list("abcdefghij"))})
+
+
 @pytest.fixture
 def run_node(stored, tmp_path):
     """Call the node on 20 images, of which row 7 was removed, with these labels in ``records``."""
 
     def run(labels, records_id="one"):
         images = stored(np.zeros((20, 1, 16, 16), np.uint8), images_id="one")
-        records, duplicates = pd.DataFrame({"label": labels}), pd.DataFrame({"row": [7], "kept": [False]})
+        records, duplicates = _records(labels), pd.DataFrame({"row": [7], "kept": [False]})
         records.attrs, duplicates.attrs = {"images_id": records_id}, {"images_id": "one", "images": 20}
         train = {"architecture": SHAPE, "steps": 1, "batch_size": 4, "sample_count": 2}
         return train_dcgan(images, records, duplicates, tmp_path, train, 0, "cpu", {})
@@ -29,12 +35,16 @@ def run_node(stored, tmp_path):
 def test_a_conditional_gan_trains_and_is_drawn_and_has_no_features(project):
     project.run("unsupervised", params=CONDITIONAL)
     assert project.load("gan").settings["architecture"]["labels"] == 10
+    assert project.load("gan").settings["classes"] == [str(digit) for digit in range(10)]
     assert project.load("training_samples").shape == (3, 20, 1, 16, 16)  # before, in between and after
     for figure in ("sample_grid", "latent_walk", "training_animation"):
         assert len(project.versions(figure)) == 1
     with pytest.raises(InputError, match=REFUSED) as refusal:
         project.run("features")
     assert "\n" not in str(refusal.value)
+    project.run("sample", params={"sample": {"format": "folder", "count": 3, "classes": ["7", "3"]}})
+    drawn = sorted(Path(project.load("samples")).rglob("*.png"), key=lambda path: path.name)
+    assert [path.parent.name for path in drawn] == ["7", "3", "7"]
 
 
 def test_features_of_conditional_networks_are_refused_before_anything_starts(project):
@@ -48,6 +58,7 @@ def test_labels_of_the_images_that_stay_are_needed(run_node):
     labels[7] = -1
     gan, *_ = run_node(labels)
     assert gan.settings["step"] == 1
+    assert gan.settings["classes"] == list("abcdefghij")
     labels[8] = -1
     with pytest.raises(InputError, match=r"need a label for every training image, and 1 of 19 have none"):
         run_node(labels)

@@ -12,6 +12,7 @@ networks they are for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.gan.networks import (
     EPSILON,
     SLOPE,
@@ -111,12 +112,69 @@ def build_discriminator(architecture: Architecture) -> Discriminator | Condition
     return ConditionalDiscriminator(architecture) if architecture.labels else Discriminator(architecture)
 
 
-def labels_in_turn(count: int, classes: int, start: int = 0) -> Tensor:
+def labels_in_turn(count: int, classes: int | Tensor, start: int = 0) -> Tensor:
     """Give images ``start``, ``start`` + 1, ... the classes over and over, int64 (count,).
 
     On a grid whose width is a multiple of their number each column has one class.
+
+    Parameters
+    ----------
+    classes
+        Their number, or class numbers, int64 (n,): image k has the one at k % n.
     """
-    return torch.arange(start, start + count) % classes
+    images = torch.arange(start, start + count)
+    return images % classes if isinstance(classes, int) else classes[images % max(1, len(classes))]
+
+
+def class_names(settings: dict[str, Any]) -> list[str]:
+    """Name the classes of a conditional GAN by number; one that no training image has is called by its number.
+
+    Parameters
+    ----------
+    settings
+        Of a checkpoint: ``classes`` are the names that it was trained with, none before names were kept.
+    """
+    count, named = settings["architecture"].get("labels") or 0, settings.get("classes") or []
+    return [*named[:count], *(str(number) for number in range(len(named), count))]
+
+
+def class_numbers(settings: dict[str, Any], wanted: Sequence[str | int] | None) -> Tensor | None:
+    """Number the classes that samples are wanted of.
+
+    Parameters
+    ----------
+    settings
+        Of a checkpoint.
+    wanted
+        Names; or numbers, where no class has such a name. None: all classes.
+
+    Returns
+    -------
+    Tensor or None
+        int64 of shape (len(wanted),); none for networks without labels.
+
+    Raises
+    ------
+    InputError
+        Where classes are wanted of networks without labels, or of some that they do not know.
+    """
+    names = class_names(settings)
+    if not names:
+        if wanted is not None:
+            raise InputError(
+                f"sample.classes needs a conditional gan, got {shortened(wanted)} for one without labels; "
+                "leave it out, or train with train.preset=mnist28"
+            )
+        return None
+    if wanted is None:
+        return torch.arange(len(names))
+    numbers = {str(number): number for number in range(len(names))} | {name: k for k, name in enumerate(names)}
+    if unknown := [name for name in wanted if str(name) not in numbers]:
+        raise InputError(
+            f"sample.classes must be of those that the gan knows, {shortened(names)}, got {shortened(unknown)}; "
+            "name others"
+        )
+    return torch.tensor([numbers[str(name)] for name in wanted])
 
 
 def training_labels(

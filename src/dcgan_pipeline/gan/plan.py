@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def make_plan(
     seed: int,
     checkpoints: Path,
     labels: NDArray[np.int64] | None,
+    classes: Sequence[str] = (),
 ) -> Plan:
     """Check that a training is possible, before anything long starts; see :func:`~dcgan_pipeline.gan.train.train_gan`.
 
@@ -100,6 +101,8 @@ def make_plan(
     labels = training_labels(labels, rows, architecture)
     training_set = hashlib.sha256(rows.tobytes()).hexdigest()
     identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
+    if labels is not None:
+        identity["classes"] = list(classes)
     own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
     return Plan(images, rows, reference, labels, architecture, settings, seed, identity, own)
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.gan.conditional import (
     ConditionalDiscriminator,
     ConditionalGenerator,
@@ -67,12 +67,12 @@ def generate(
     Parameters
     ----------
     labels
-        Class numbers for a conditional G, int64 (count,); none: the classes in turn.
+        Class numbers for a conditional G, int64 (n,), in turn: image k is of the one at k % n; none: of all classes.
 
     Raises
     ------
     InputError
-        Where labels are given to a G that takes none, or do not fit it or z.
+        Where labels are given to a G that takes none, or do not fit it.
     """
     device = next(network.parameters()).device
     inputs = [z, *_labels_for(network, len(z), labels)]
@@ -80,19 +80,21 @@ def generate(
     return np.concatenate([to_pixels(network(*(x.to(device) for x in part))) for part in parts])
 
 
-def _labels_for(network: Generator | ConditionalGenerator, count: int, labels: Tensor | None) -> tuple[Tensor, ...]:
-    """Labels as inputs of G: one tensor, or none."""
+def _labels_for(
+    network: Generator | ConditionalGenerator, count: int, labels: Tensor | None, start: int = 0
+) -> tuple[Tensor, ...]:
+    """Labels of images ``start`` and those that follow, as inputs of G: one tensor, or none."""
     if not isinstance(network, ConditionalGenerator):
         if labels is not None:
             raise InputError("labels need a conditional generator, got labels for one without; leave them out")
         return ()
-    labels = labels_in_turn(count, network.labels) if labels is None else torch.as_tensor(labels)
-    if len(labels) != count or bool(((labels < 0) | (labels >= network.labels)).any()):
+    labels = torch.arange(network.labels) if labels is None else torch.as_tensor(labels)
+    if (count and not len(labels)) or bool(((labels < 0) | (labels >= network.labels)).any()):
         raise InputError(
-            f"labels must be one class number from 0 to {network.labels - 1} for each of {count} images, got "
-            f"{len(labels)}: {', '.join(str(int(k)) for k in labels[:10])}{', ...' if len(labels) > 10 else ''}"
+            f"labels must be class numbers from 0 to {network.labels - 1}, one or more, got "
+            f"[{shortened(labels.tolist())}]"
         )
-    return (labels,)
+    return (labels_in_turn(count, labels, start),)
 
 
 def sample(
@@ -134,7 +136,7 @@ def sample_batches(
     start
         The first sample to yield; the last is ``count`` - 1.
     labels
-        Class numbers for a conditional G, int64 (count,); none: the classes in turn.
+        Class numbers for a conditional G, int64 (n,), in turn: sample k is of the one at k % n; none: of all classes.
 
     Yields
     ------
@@ -148,14 +150,10 @@ def sample_batches(
     network.train(together)  # momentum is 0: the stored statistics stay as they are
     first = start - start % batch_size  # of the batch that `start` is in
     latent = _Latent(gan, seed, first)
-    classes = getattr(network, "labels", 0)
-    given = None if labels is None else _labels_for(network, count, labels)[0]
     for begin in range(first, count, batch_size):
         wanted = min(batch_size, count - begin)
         taken = batch_size if together else wanted
-        part = labels_in_turn(taken, classes, begin) if classes else None
-        if given is not None:
-            part = given[torch.arange(begin, begin + taken) % count]
+        part = next(iter(_labels_for(network, taken, labels, begin)), None)
         yield generate(network, latent.take(taken), batch_size, part)[max(0, start - begin) : wanted]
 
 

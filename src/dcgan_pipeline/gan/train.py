@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from dcgan_pipeline.gan.parallel import together
 from dcgan_pipeline.gan.plan import Plan, make_plan
 from dcgan_pipeline.gan.run import LOSSES, Finished, Log, Reports, Show, follow, lead
 from dcgan_pipeline.gan.settings import TrainSettings
+from dcgan_pipeline.imaging.work_folder import HeldChunks, hold
 from dcgan_pipeline.weights import Weights
 
 _COLUMNS = ["step", *LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality and the event come after them
@@ -36,8 +38,8 @@ class TrainedGan:
     metrics of ``quality`` where they were measured; and ``event``, what was warned of, in words, or an empty text.
 
     ``samples`` is uint8 (times, sample_count, C, S, S), drawn from one fixed z at the steps in
-    ``samples.attrs["steps"]``, and read from the folder of checkpoints when it is consumed: before another training
-    of the same set replaces them.
+    ``samples.attrs["steps"]``, and read from the folder of checkpoints when it is consumed: for as long as it is
+    referred to, no other process trains there.
     """
 
     gan: Weights
@@ -56,6 +58,7 @@ def train_gan(
     labels: NDArray[np.int64] | None = None,
     show: Show | None = None,
     engine: EngineSettings | None = None,
+    classes: Sequence[str] = (),
 ) -> TrainedGan:
     """Train on some rows of the images.
 
@@ -79,17 +82,25 @@ def train_gan(
     engine
         Where ``settings.processes`` are, if they are more than one: with ``ray`` on the machines of a cluster, which
         then see the images and the checkpoints under the same paths; else on this machine.
+    classes
+        Names of the labels, in their order, for whoever samples from conditional networks.
 
     Raises
     ------
     InputError
         Where there are too few images for a batch, conditional networks lack labels, settings changed before a
         resume, a metric of quality lacks what it needs, the losses are no longer finite, the training has collapsed
-        and ``settings.diagnostics`` says to stop, or there are fewer devices than processes.
+        and ``settings.diagnostics`` says to stop, there are fewer devices than processes, or another process trains
+        on the same images with the same folder of checkpoints.
     """
-    plan = make_plan(images, rows, settings, seed, checkpoints, labels)
+    plan = make_plan(images, rows, settings, seed, checkpoints, labels, classes)
+    lock = hold(
+        plan.checkpoints,
+        "one training at a time may keep its checkpoints in {folder}, and another process trains on the same images; "
+        "wait until it ends, or give this one another folder with --params=checkpoints=<folder>",
+    )
     finished = _run(plan, device, Reports(log, show), engine or EngineSettings())
-    samples = ArrayChunks(finished.frames.stream(finished.steps), {"steps": finished.steps})
+    samples = HeldChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
     return TrainedGan(finished.gan, _table(finished.history), samples)
 
 

@@ -44,8 +44,8 @@ class ImageSet:
     """What ``preprocess`` makes of a source.
 
     ``images`` is uint8 (N, C, S, S), ``thumbnails`` uint8 (N, 3, 32, 32), and row i of ``records`` says where image i
-    came from: row, source_row, source, label (-1 without), left, top, width, height. ``rejected`` has one row a
-    failure: source_row, source, stage, reason and the box.
+    came from: row, source_row, source, label (-1 without), class (its name, categorical in the order of the labels),
+    left, top, width, height. ``rejected`` has one row a failure: source_row, source, stage, reason and the box.
     """
 
     images: ShardFiles
@@ -262,7 +262,9 @@ def _collect(
         )
     records.insert(0, "row", np.arange(len(records)))
     records.insert(2, "source", _names(source, records))
-    records.insert(3, "label", source.labels[records["source_row"].to_numpy()])
+    labels = source.labels[records["source_row"].to_numpy()]
+    records.insert(3, "label", labels)
+    records.insert(4, "class", pd.Categorical.from_codes(labels, pd.Index(source.classes, dtype="str")))
     order = ["source_row", "source", "stage", "reason", *BOX_COLUMNS]
     rejected = rejected[order].sort_values(["source_row", "stage"], kind="stable", ignore_index=True)
     attrs = {ID: images_id}

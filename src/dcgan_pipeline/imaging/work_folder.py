@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from dcgan_pipeline.arrays import ShardFiles
+from dcgan_pipeline.arrays import ArrayChunks, ShardFiles
 from dcgan_pipeline.errors import InputError
 
 _FOLDERS = "[0-9a-f]" * 16 + "-*"  # names that runs give
@@ -27,10 +27,28 @@ class HeldFiles(ShardFiles):
     lock: BaseFileLock | None = field(default=None, repr=False, compare=False)
 
 
-def hold(folder: Path) -> BaseFileLock:
+@dataclass(frozen=True)
+class HeldChunks(ArrayChunks):
+    """Chunks that are read from a work folder, whose lock is held likewise."""
+
+    lock: BaseFileLock | None = field(default=None, repr=False, compare=False)
+
+
+_REFUSAL = (
+    "one run at a time may make the same images, and another process is making those in {folder}; wait until it ends, "
+    "and run again"
+)
+
+
+def hold(folder: Path, refusal: str = _REFUSAL) -> BaseFileLock:
     """Make a run's folder, and lock it until the object that is returned is no longer referred to.
 
     The same process may hold a folder more than once: a notebook that keeps an earlier result can run again.
+
+    Parameters
+    ----------
+    refusal
+        What is said where another process holds it; ``{folder}`` in it is filled in.
 
     Raises
     ------
@@ -42,10 +60,7 @@ def hold(folder: Path) -> BaseFileLock:
     try:
         lock.acquire(timeout=_CLEARING)
     except Timeout:
-        raise InputError(
-            f"one run at a time may make the same images, and another process is making those in {folder}; "
-            "wait until it ends, and run again"
-        ) from None
+        raise InputError(refusal.format(folder=folder)) from None
     folder.mkdir(exist_ok=True)  # the run that held the lock until now may have removed the folder
     for partial in folder.glob(".partial-*"):  # of a run that was killed
         partial.unlink(missing_ok=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dcgan_pipeline.schema import Settings
 
@@ -30,11 +30,18 @@ class SampleSettings(Settings):
     count: int = Field(default=64, ge=1)
     seed: int | None = None
     """None: the seed that all stages share."""
+    classes: list[str | int] | None = Field(default=None, min_length=1)
+    """Of a conditional gan, by name or number, one or several in turn; none: all."""
     format: Literal["grid", "folder", "zip"] = "grid"
     """grid: one PNG; folder: a PNG a sample, in folders of 10 000; zip: the same PNGs, in zips of 10 000."""
     batch_norm: Literal["recomputed", "batch"] = "recomputed"
     """recomputed: a sample depends on its own z alone; batch: on its batch-mates too, as in training."""
     batch_size: int = Field(default=256, ge=1)
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | int) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

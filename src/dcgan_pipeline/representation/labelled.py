@@ -85,9 +85,7 @@ def prepare_labelled(
     made = _cut_out(source, faces, settings, engine, work)
     for thumbnails in made.thumbnails.files:  # only the training images are hashed
         thumbnails.unlink()
-    labels = made.records[["row", "source", "label"]].assign(
-        **{"class": [source.classes[k] for k in made.records["label"]]}
-    )
+    labels = made.records[["row", "source", "label", "class"]].astype({"class": "str"})
     labels.attrs = dict(made.records.attrs)
     unlabelled = [source.names[int(row)] for row in np.flatnonzero(source.labels == NO_LABEL)]
     without = pd.DataFrame({"source": unlabelled, "reason": "no label"}, dtype="str")

@@ -157,9 +157,14 @@ def _squares(x: Tensor) -> Tensor:
 
 
 def samples_with_labels(
-    gan: Weights, count: int, seed: int, device: torch.device, batch_size: int = BATCH
+    gan: Weights, count: int, seed: int, device: torch.device, named: NDArray[np.int64], batch_size: int = BATCH
 ) -> Iterator[Labelled]:
     """Draw from a conditional G, a batch at a time, the classes in turn.
+
+    Parameters
+    ----------
+    named
+        What the classes of the networks are called, int64 (classes,): the label of samples of each.
 
     Yields
     ------
@@ -177,6 +182,6 @@ def samples_with_labels(
     drawn = sample_batches(gan, count, seed, device, batch_size=batch_size)
     starts = range(0, count, batch_size)
     return (
-        (images, labels_in_turn(len(images), classes, start).numpy())
+        (images, named[labels_in_turn(len(images), classes, start).numpy()])
         for images, start in zip(drawn, starts, strict=True)
     )

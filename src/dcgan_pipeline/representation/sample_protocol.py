@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
+from dcgan_pipeline.gan.conditional import class_names
 from dcgan_pipeline.gan.sampling import BATCH
 from dcgan_pipeline.progress import track
 from dcgan_pipeline.randomness import numpy_stream
@@ -52,9 +53,9 @@ def judge_references(
     Raises
     ------
     InputError
-        Where the GAN is not conditional, or has another number of classes or another shape than the images.
+        Where the GAN is not conditional, or knows other classes or another shape than those of the images.
     """
-    _check_classes(gan, labels)
+    named = _numbered(gan, labels.classes)
     queries, truth = real_test[:], labels.test
     shape = gan.settings["architecture"]
     if queries.shape[1:] != (shape["channels"], shape["image_size"], shape["image_size"]):
@@ -62,7 +63,7 @@ def judge_references(
             f"real images must be {shape['channels']} x {shape['image_size']} x {shape['image_size']}, as the samples "
             f"are, got {' x '.join(map(str, queries.shape[1:]))}; set preprocess as it was in training"
         )
-    drawn = samples_with_labels(gan, sizes[-1], seed, device)
+    drawn = samples_with_labels(gan, sizes[-1], seed, device, named)
     drawn = track(drawn, "1-NN: samples", -(-sizes[-1] // BATCH))
     by_samples = nearest_labels(queries, drawn, sizes, device)
     real_sizes = sorted({*(size for size in sizes if size < len(real_train)), len(real_train)})
@@ -75,13 +76,25 @@ def judge_references(
     return pd.DataFrame(rows).astype(TYPES)
 
 
-def _check_classes(gan: Weights, labels: LabelledRows) -> None:
-    asked, there = gan.settings["architecture"].get("labels"), len(labels.classes)
-    if asked and asked != there:
+def _numbered(gan: Weights, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Number the classes that the GAN knows as the labelled images do, int64 (its classes,): by their names.
+
+    A GAN of before names were kept counts as the images do.
+    """
+    known = class_names(gan.settings)
+    if known and not gan.settings.get("classes") and len(known) == len(classes):
+        return np.arange(len(known))
+    if known and set(known) != set(classes):
+        alone = [
+            f"{shortened(sorted(names))} {what}"
+            for names, what in ((set(known) - set(classes), "only it"), (set(classes) - set(known), "only they"))
+            if names
+        ]
         raise InputError(
-            f"the generator must know the classes of the labelled images, got {asked} and {there}; use the images that "
-            "it was trained on, or train.architecture.labels"
+            f"the generator must know the classes of the labelled images, and these are known to one of them: "
+            f"{'; '.join(alone)}; use the images that it was trained on"
         )
+    return np.array([classes.index(name) for name in known], np.int64)
 
 
 def _real(images: ShardedArray, labels: NDArray[np.int64], seed: int) -> Iterator[Labelled]:

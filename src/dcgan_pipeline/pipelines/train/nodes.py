@@ -26,7 +26,7 @@ def train_dcgan(
 ) -> tuple[Weights, pd.DataFrame, ArrayChunks, dict[str, float]]:
     """Train both networks on the images that ``dedup`` kept; see :mod:`dcgan_pipeline.gan.train`.
 
-    The labels in ``records`` are for conditional networks alone.
+    The labels in ``records``, and their names, are for conditional networks alone.
     """
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
@@ -40,11 +40,13 @@ def train_dcgan(
     check_same_images(images=images, records=records, duplicates=duplicates)
     rows = kept_rows(duplicates)
     settings = TrainSettings.parse(train, "train")
-    labels = records["label"].to_numpy()
+    labels, classes = records["label"].to_numpy(), _classes(records)
     with LiveLog() as live:
         on = resolve_device(device)
         where = EngineSettings.parse(engine, "engine")
-        trained = train_gan(images, rows, settings, seed, on, checkpoints, live.metrics, labels, live.samples, where)
+        trained = train_gan(
+            images, rows, settings, seed, on, checkpoints, live.metrics, labels, live.samples, where, classes
+        )
     numbers = trained.history.drop(columns=["step", "event"])
     last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
@@ -54,6 +56,11 @@ def train_dcgan(
     metrics |= {"train.warnings": float(sum(said != "" and not said.startswith(BACK) for said in events))}
     metrics |= {"train.rollbacks": float(len(made["rollbacks"]))}
     return trained.gan, trained.history, trained.samples, metrics
+
+
+def _classes(records: pd.DataFrame) -> list[str]:
+    """Names of the labels; records of an older version have none."""
+    return list(records["class"].cat.categories) if "class" in records else []
 
 
 def draw_diagnostics(training_history: pd.DataFrame) -> Figure:
