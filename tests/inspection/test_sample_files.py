@@ -100,6 +100,7 @@ def test_samples_of_a_class_lie_in_its_folder(tmp_path, kind, classes, folders):
     drawn = draw(gan, tmp_path / "drawn", count=13, format=kind, classes=classes)
     found = read(drawn.files)
     assert list(found) == [f"{k // 10:05d}/{folders[k % len(folders)]}/{k:09d}.png" for k in range(13)]
+    assert drawn.attrs["classes"] == [name.replace("%2F", "/") for name in folders]
     numbers = torch.tensor([["cat", "a%2Fb", "2"].index(name) for name in folders])
     np.testing.assert_array_equal(np.stack(list(found.values())), sample(gan, 13, 0, CPU, labels=numbers))
     if len(folders) > 1:

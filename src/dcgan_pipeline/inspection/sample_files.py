@@ -47,6 +47,12 @@ class _Sampler:
     labels: Tensor | None
     """Of a conditional GAN, in turn: sample k is of the class ``labels[k % len(labels)]``."""
 
+    @property
+    def classes(self) -> list[str] | None:
+        """Names of these labels."""
+        names = class_names(self.gan.settings)
+        return None if self.labels is None else [names[label] for label in self.labels.tolist()]
+
     def stream(self, start: int, advance: Advance) -> Iterator[NDArray[np.uint8]]:
         """Draw the samples from number ``start`` to the last, a batch at a time."""
         s = self.settings
@@ -60,12 +66,11 @@ class _Sampler:
     def pictures(self, start: int, advance: Advance) -> Iterator[tuple[str, bytes]]:
         """Name and encode the samples from number ``start`` on."""
         numbers = itertools.count(start)
-        folders = [class_folder(name) for name in class_names(self.gan.settings)]
+        folders = [f"{class_folder(name)}/" for name in self.classes] if self.classes else [""]
         for image in itertools.chain.from_iterable(self.stream(start, advance)):
             buffer, k = io.BytesIO(), next(numbers)
             Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(buffer, "PNG")
-            folder = "" if self.labels is None else f"{folders[int(self.labels[k % len(self.labels)])]}/"
-            yield f"{folder}{k:09d}.png", buffer.getvalue()
+            yield f"{folders[k % len(folders)]}{k:09d}.png", buffer.getvalue()
 
 
 def class_folder(name: str) -> str:
@@ -104,7 +109,7 @@ def write_samples(gan: Weights, settings: SampleSettings, seed: int, device: tor
         "seed": seed,
         "device": device.type,
         **settings.model_dump(mode="json", exclude={"seed"}),
-        "classes": None if sampler.labels is None else sampler.labels.tolist(),
+        "classes": sampler.classes,
     }
     folder = work / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}-{settings.count}"
     lock = hold(folder)
