@@ -94,3 +94,5 @@ def test_what_a_page_names_exists(page):
     assert set(re.findall(r"--pipeline=(\w+)", text)) <= set(register_pipelines())
     assert set(re.findall(r"--env=(\w+)", text)) <= set(ENVIRONMENTS)
     assert not re.search(r"@[A-Z]+@", text)
+    given = [item for found in re.findall(r"--params=([^\s`]+)", text) for item in found.split(",")]
+    assert [item for item in given if "=" not in item] == []  # commas part settings, and not the items of a list

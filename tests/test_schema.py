@@ -40,6 +40,42 @@ def test_settings_come_back_from_their_own_values(rate, depth):
     assert Outer.parse(settings.model_dump(), "stage") == settings
 
 
+class Lists(Settings):
+    names: tuple[str, ...] = ()
+    counts: tuple[int, ...] | None = None
+    rates: tuple[float, float] = (0.0, 1.0)
+    flags: list[bool] | None = None
+    mixed: list[str | int] | None = None
+    text: str | tuple[str, ...] = ""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"names": "a+b c"}, ("a", "b c")),
+        ({"names": "a"}, ("a",)),
+        ({"counts": "1+20+300"}, (1, 20, 300)),
+        ({"counts": 7}, (7,)),
+        ({"rates": "1e-3+2.5e+5"}, (1e-3, 2.5e5)),
+        ({"rates": "1E+2+3"}, (100, 3)),
+        ({"flags": True}, [True]),
+        ({"flags": "true+false"}, [True, False]),
+        ({"mixed": "cat+7"}, ["cat", "7"]),
+        ({"mixed": None}, None),
+        ({"text": "a+b"}, "a+b"),  # a text where one may stand
+        ({"names": ["a+b"]}, ("a+b",)),
+    ],
+)
+def test_a_list_can_be_given_on_the_command_line(given, expected):
+    (name,) = given
+    assert getattr(Lists.parse(given, "stage"), name) == expected
+
+
+def test_a_wrong_item_of_a_list_is_named():
+    with pytest.raises(InputError, match=r"stage\.counts\.1: input should be a valid integer, .*, got 'b'"):
+        Lists.parse({"counts": "1+b"}, "stage")
+
+
 def test_settings_are_frozen():
     settings = Outer(name="a")
     with pytest.raises(ValidationError, match="frozen"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Self, get_args
+from types import NoneType
+from typing import Any, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from dcgan_pipeline.errors import InputError
+
+_JOINED = re.compile(r"(?<!\d[eE])\+")  # and no sign of an exponent, as in 1e+5
 
 
 class Settings(BaseModel):
@@ -37,6 +41,29 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise InputError(_one_line(error, cls, name)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_of_the_command_line(cls, values: Any) -> Any:
+        """Read ``a+b`` as a list, and ``a`` as one of one: commas part the settings there."""
+        if not isinstance(values, Mapping):
+            return values
+        return {name: _listed(value) if _is_list(cls, name) else value for name, value in values.items()}
+
+
+def _is_list(cls: type[BaseModel], name: str) -> bool:
+    """Whether a setting is a list, or one or nothing."""
+    field = cls.model_fields.get(name)
+    if field is None:
+        return False
+    kinds = get_args(field.annotation) if get_origin(field.annotation) not in (tuple, list) else (field.annotation,)
+    return {get_origin(kind) for kind in kinds if kind is not NoneType} in ({tuple}, {list})
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, str):
+        return _JOINED.split(value)
+    return [value] if isinstance(value, int | float) else value
 
 
 def _settings_in(annotation: Any) -> type[BaseModel] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from dcgan_pipeline.schema import Settings
 
@@ -37,11 +37,6 @@ class SampleSettings(Settings):
     batch_norm: Literal["recomputed", "batch"] = "recomputed"
     """recomputed: a sample depends on its own z alone; batch: on its batch-mates too, as in training."""
     batch_size: int = Field(default=256, ge=1)
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str | int) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
