@@ -22,9 +22,6 @@ def prepared(project):
 
 def start_training(project):
     """Start a training without end, and return once it is under way."""
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a suite in the background ignores it, and its children too
     process = project.kedro("run", "--pipeline=train", f"--params={ENDLESS}")
     checkpoints = project.path / "data/06_models/checkpoints"
     while not any(int(path.stem.removeprefix("step-")) > 3 for path in checkpoints.rglob("step-*.safetensors")):
