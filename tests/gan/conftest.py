@@ -38,10 +38,10 @@ def train_together(stored):
     """Train on 40 images, labelled in turn with three classes, in some processes of an engine."""
     array = stored(np.random.default_rng(0).integers(0, 256, (40, 1, 16, 16), dtype=np.uint8))
 
-    def run(folder, processes, log=lambda losses, step: None, engine="local", show=None, **values):
+    def run(folder, processes, log=lambda losses, step: None, engine="local", show=None, device="cpu", **values):
         settings = TrainSettings.parse(SHARED | {"processes": processes} | values, "train")
         rows, labels, where = np.arange(40), np.arange(40) % 3, EngineSettings(name=engine, workers=2)
-        return train_gan(array, rows, settings, 0, torch.device("cpu"), folder, log, labels, show, where)
+        return train_gan(array, rows, settings, 0, torch.device(device), folder, log, labels, show, where)
 
     return run
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.parallel import Group, synchronise, together
+from dcgan_pipeline.gan.parallel import Group, _next_to, synchronise, together
 from dcgan_pipeline.gan.settings import TrainSettings
 
 CPU = torch.device("cpu")
@@ -33,6 +33,22 @@ def test_with_synchronised_batch_norm_two_processes_are_one(train_together, apar
     losses = [name for name in one.history if name not in ("step", "event")]
     pd.testing.assert_frame_equal(one.history[losses], two.history[losses], rtol=1e-3, atol=1e-4)
     assert one.history["step"].tolist() == two.history["step"].tolist()
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are not two GPUs")
+@pytest.mark.parametrize("first", ["cuda", "cuda:1"])
+def test_two_gpus_are_one(train_together, apart, tmp_path, first):
+    one, two = (train_together(tmp_path / str(processes), processes, device=first) for processes in (1, 2))
+    assert apart(one, two) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("first", "places"),
+    [("cpu", ["cpu"] * 3), ("cuda", ["cuda:0", "cuda:1", "cuda:2"]), ("cuda:2", ["cuda:2", "cuda:0", "cuda:1"])],
+)
+def test_processes_have_a_gpu_each(first, places):
+    found = [_next_to(torch.device(first), rank, gpus=3) for rank in range(3)]
+    assert found == [torch.device(place) for place in places]
 
 
 def test_batch_norm_of_each_process_is_another_training_but_one_training(train_together, apart, tmp_path):

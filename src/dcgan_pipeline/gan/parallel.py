@@ -145,7 +145,7 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
         meeting = (Path(folder) / "meeting").as_uri()
         threads = max(1, torch.get_num_threads() // size)
         others = torch.multiprocessing.start_processes(
-            _other, (size, meeting, device.type, threads, work), nprocs=size - 1, join=False, start_method="spawn"
+            _other, (size, meeting, device, threads, work), nprocs=size - 1, join=False, start_method="spawn"
         )
         before = torch.get_num_threads()
         try:
@@ -174,6 +174,11 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
                 distributed.destroy_process_group()
 
 
+def _next_to(first: torch.device, rank: int, gpus: int) -> torch.device:
+    """Give each process a GPU of its own, from the first's on; or the CPU, as the first."""
+    return first if first.type == "cpu" else torch.device(first.type, ((first.index or 0) + rank) % gpus)
+
+
 def join(rank: int, size: int, device: torch.device, loopback: bool, **meeting: Any) -> Group:
     """Become one of a group of processes.
 
@@ -188,15 +193,17 @@ def join(rank: int, size: int, device: torch.device, loopback: bool, **meeting: 
         for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
             os.environ.setdefault(name, "lo0" if sys.platform == "darwin" else "lo")
     backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device.index or 0)  # NCCL tells objects, and waits, by way of the current one
     patience = timedelta(days=1)  # the others wait while the first measures quality; a dead one is noticed at once
     distributed.init_process_group(backend, timeout=patience, rank=rank, world_size=size, **meeting)
     return Group(rank, size)
 
 
-def _other(index: int, size: int, meeting: str, kind: str, threads: int, work: Work) -> None:
+def _other(index: int, size: int, meeting: str, first: torch.device, threads: int, work: Work) -> None:
     end_with_parent()
     torch.set_num_threads(threads)
-    device = torch.device(kind, index + 1) if kind == "cuda" else torch.device(kind)
+    device = _next_to(first, index + 1, torch.cuda.device_count())
     work(join(index + 1, size, device, loopback=True, init_method=meeting), device)
     distributed.barrier()
     os._exit(0)  # at once: it has nothing to keep, and threads of the backend may abort a slower end
