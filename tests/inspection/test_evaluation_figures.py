@@ -147,6 +147,7 @@ def test_a_label_curve_has_a_line_and_a_band_a_kind_and_every_number_of_labels(r
     rendered(figure)
     (axes,) = figure.axes
     assert len(axes.lines) == len(axes.collections) == 7
+    assert len({line.get_color() for line in axes.lines}) == 7
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [50, 55, 60])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["10", "100", "1,257"]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 INK, MUTED, PALE, KEPT, REFUSED = "#222222", "#666666", "#cccccc", "#1b9e77", "#d95f02"
-SERIES = ("#3465a4", "#d95f02", "#1b9e77", "#7570b3")
+SERIES = ("#3465a4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#a6761d", "#444444")
 
 
 def new_figure(title: str, caption: str, width: float, height: float) -> Figure:
