@@ -30,6 +30,7 @@ from dcgan_pipeline.inspection.gan_figures import latent_walk
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.representation.features import discriminator_features, untrained_discriminator
 from dcgan_pipeline.representation.settings import FeaturesSettings
+from dcgan_pipeline.weights import Weights
 
 CPU = torch.device("cpu")
 SHAPE = {"image_size": 16, "channels": 1, "latent_dim": 5, "width": 3, "kernel": 3, "labels": 3, "hidden": 7}
@@ -64,10 +65,11 @@ def array(stored, pixels):
 
 @pytest.fixture
 def train(array, tmp_path):
-    def run(labels=LABELS, rows=np.arange(23), log=lambda losses, step: None, **values):  # noqa: B008
+    def run(labels=LABELS, rows=np.arange(23), log=lambda losses, step: None, classes=("a", "b", "c"), **values):  # noqa: B008
         base = {"architecture": {k: v for k, v in SHAPE.items() if k not in ("image_size", "channels")}, "steps": 7}
         given = base | {"batch_size": 4, "sample_count": 6, "log_every": 1, "checkpoint_every": 3} | values
-        return train_gan(array, rows, TrainSettings.parse(given, "train"), 0, CPU, tmp_path / "c", log, labels)
+        settings = TrainSettings.parse(given, "train")
+        return train_gan(array, rows, settings, 0, CPU, tmp_path / "c", log, labels, classes=classes)
 
     return run
 
@@ -230,6 +232,17 @@ def test_a_killed_conditional_training_goes_on_bit_for_bit(train, tmp_path, sche
     again = train(schedule=schedule, resume=True)
     assert all(torch.equal(value, again.gan.tensors[name]) for name, value in whole.gan.tensors.items())
     np.testing.assert_array_equal(np.concatenate(list(again.samples.chunks)), expected)
+
+
+def test_a_resume_keeps_the_names_of_the_classes(train, tmp_path):
+    assert train().gan.settings["classes"] == ["a", "b", "c"]
+    with pytest.raises(InputError, match=r"classes was \['a', 'b', 'c'\] and is \['a', 'b', 'd'\]"):
+        train(classes=("a", "b", "d"), resume=True, steps=8)
+    (file,) = tmp_path.rglob("step-*.safetensors")
+    saved = Weights.load(file)
+    earlier = {name: value for name, value in saved.settings.items() if name != "classes"}
+    Weights(saved.tensors, earlier).save(file)
+    assert train(resume=True, steps=8).gan.settings["classes"] == ["a", "b", "c"]
 
 
 @torch.no_grad()

@@ -115,7 +115,8 @@ def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> N
     changed = [
         f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"
         for name in [
-            *("seed", ID, "training_images", "classes"),
+            *("seed", ID, "training_images"),
+            *({"classes"} & then.keys()),  # an earlier version did not keep their names
             *(f"architecture.{key}" for key in now["architecture"]),
             *(f"train.{key}" for key in now["train"] if key not in free),
         ]
