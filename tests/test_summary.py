@@ -38,10 +38,12 @@ def test_an_accuracy_stands_with_1_96_standard_deviations():
         "evaluate.trained_discriminator.std": 2.0,
         "evaluate.raw_pixels.accuracy": 60.0,
         "evaluate.raw_pixels.std": 0.0,
+        "evaluate.all_labels.accuracy": 70.25,
     }
     assert summary_rows(metrics, {})[1:] == [
         ("accuracy, trained discriminator", "82.5 ± 3.9 %"),
         ("accuracy, raw pixels", "60.0 ± 0.0 %"),
+        ("accuracy, all labels", "70.2 %"),
     ]
 
 

@@ -42,9 +42,10 @@ def summary_rows(metrics: dict[str, float], pictures: dict[str, Path]) -> list[t
     for key in metrics:
         if key.startswith("evaluate.") and key.endswith(".accuracy"):
             kind = key.removesuffix(".accuracy")
-            spread = 1.96 * metrics[f"{kind}.std"]
+            std = metrics.get(f"{kind}.std")  # none where there was one draw: all labels
+            spread = "" if std is None else f" ± {1.96 * std:.1f}"
             name = kind.removeprefix("evaluate.").replace("_", " ")
-            rows.append((f"accuracy, {name}", f"{metrics[key]:.1f} ± {spread:.1f} %"))
+            rows.append((f"accuracy, {name}", f"{metrics[key]:.1f}{spread} %"))
     return rows + [(name.replace("_", " "), _short(path)) for name, path in pictures.items()]
 
 
