@@ -359,7 +359,7 @@ def known(labels=4, **settings):
 
 
 def test_classes_are_called_by_their_names_and_those_without_one_by_number():
-    assert class_names(known(classes=["cat", "dog"])) == ["cat", "dog", "2", "3"]
+    assert class_names(known(classes=["cat", "dog"])) == ["cat", "dog", "unnamed 2", "unnamed 3"]
     assert class_names(known(1, classes=["cat", "dog"])) == ["cat"]
     assert class_names(known()) == ["0", "1", "2", "3"]
     assert class_names(known(0)) == []
@@ -370,7 +370,7 @@ def test_classes_are_called_by_their_names_and_those_without_one_by_number():
     [
         (None, [0, 1, 2, 3]),
         (["dog", "cat", "dog"], [1, 0, 1]),
-        (["2", 3], [2, 3]),
+        (["2", 3, "unnamed 3"], [2, 3, 3]),
         ([0, 1], [0, 2]),  # 1 is the name of class 2
     ],
 )
@@ -379,8 +379,16 @@ def test_classes_are_found_by_name_and_else_by_number(wanted, numbers):
     assert class_numbers(known(classes=names), wanted).tolist() == numbers
 
 
+def test_a_name_that_is_a_number_is_a_name_whatever_other_classes_the_networks_know():
+    digits = known(10, classes=["5", "7"])
+    assert class_numbers(digits, ["5", 7, 3]).tolist() == [0, 1, 3]
+    assert len(set(class_names(digits))) == 10
+
+
 def test_classes_that_the_gan_does_not_know_are_refused():
-    with pytest.raises(InputError, match=r"of those that the gan knows, cat, 1, 2, 3, got ox, 4; name others"):
+    with pytest.raises(
+        InputError, match=r"of those that the gan knows, cat, unnamed 1, unnamed 2, unnamed 3, got ox, 4; name others"
+    ):
         class_numbers(known(classes=["cat"]), ["ox", 1, 4])
     with pytest.raises(InputError, match=r"sample\.classes needs a conditional gan, got ox for one without labels; "):
         class_numbers(known(0), ["ox"])

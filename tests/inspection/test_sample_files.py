@@ -93,7 +93,8 @@ def test_files_hold_the_samples_of_the_python_call(tmp_path, kind, channels):
 
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize(
-    ("classes", "folders"), [(None, ["cat", "a%2Fb", "2"]), (["a/b", 0], ["a%2Fb", "cat"]), ("2", ["2"])]
+    ("classes", "folders"),
+    [(None, ["cat", "a%2Fb", "unnamed 2"]), (["a/b", 0], ["a%2Fb", "cat"]), ("2", ["unnamed 2"])],
 )
 def test_samples_of_a_class_lie_in_its_folder(tmp_path, kind, classes, folders):
     gan = made(labels=3)
@@ -101,7 +102,7 @@ def test_samples_of_a_class_lie_in_its_folder(tmp_path, kind, classes, folders):
     found = read(drawn.files)
     assert list(found) == [f"{k // 10:05d}/{folders[k % len(folders)]}/{k:09d}.png" for k in range(13)]
     assert drawn.attrs["classes"] == [name.replace("%2F", "/") for name in folders]
-    numbers = torch.tensor([["cat", "a%2Fb", "2"].index(name) for name in folders])
+    numbers = torch.tensor([["cat", "a%2Fb", "unnamed 2"].index(name) for name in folders])
     np.testing.assert_array_equal(np.stack(list(found.values())), sample(gan, 13, 0, CPU, labels=numbers))
     if len(folders) > 1:
         source = open_source(str(drawn.files[0] if kind == "zip" else drawn.files[0].parent))
@@ -114,7 +115,9 @@ def test_a_grid_may_be_of_one_class(tmp_path):
     (file,) = draw(gan, tmp_path, count=4, classes=["cat"]).files
     expected = np.asarray(sample_sheet(sample(gan, 4, 0, CPU, labels=torch.tensor([0]))))
     np.testing.assert_array_equal(np.asarray(Image.open(file)), expected)
-    with pytest.raises(InputError, match=r"sample\.classes must be of those that the gan knows, cat, a/b, 2, got dog"):
+    with pytest.raises(
+        InputError, match=r"sample\.classes must be of those that the gan knows, cat, a/b, unnamed 2, got dog"
+    ):
         draw(gan, tmp_path, count=4, classes=["dog"])
 
 

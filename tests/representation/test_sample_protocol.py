@@ -62,7 +62,7 @@ def test_a_gan_of_before_names_were_kept_counts_as_the_images_do(judge):
     [
         (["cat", "dog", "ox"], ["cat", "dog", "pig"], "ox only it; pig only they; use"),
         (["cat", "dog", "ox"], ["cat", "dog"], "ox only it; use"),
-        (["cat", "dog"], ["cat", "dog", "ox"], "2 only it; ox only they; use"),
+        (["cat", "dog"], ["cat", "dog", "ox"], "unnamed 2 only it; ox only they; use"),
         (None, ["cat", "dog"], "0, 1, 2 only it; cat, dog only they; use"),
     ],
 )

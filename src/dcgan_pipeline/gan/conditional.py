@@ -123,19 +123,23 @@ def labels_in_turn(count: int, classes: int | Tensor, start: int = 0) -> Tensor:
         Their number, or class numbers, int64 (n,): image k has the one at k % n.
     """
     images = torch.arange(start, start + count)
-    return images % classes if isinstance(classes, int) else classes[images % max(1, len(classes))]
+    return images % classes if isinstance(classes, int) else classes[images % len(classes)]
 
 
 def class_names(settings: dict[str, Any]) -> list[str]:
-    """Name the classes of a conditional GAN by number; one that no training image has is called by its number.
+    """Name the classes of a conditional GAN, by number.
+
+    Those that it knows beyond the training images' are called ``unnamed 7``, after their number; without any names, as
+    of a training on arrays, all are called by their numbers.
 
     Parameters
     ----------
     settings
-        Of a checkpoint: ``classes`` are the names that it was trained with, none before names were kept.
+        Of a checkpoint.
     """
     count, named = settings["architecture"].get("labels") or 0, settings.get("classes") or []
-    return [*named[:count], *(str(number) for number in range(len(named), count))]
+    unnamed = (f"unnamed {number}" if named else str(number) for number in range(len(named), count))
+    return [*named[:count], *unnamed]
 
 
 def class_numbers(settings: dict[str, Any], wanted: Sequence[str | int] | None) -> Tensor | None:

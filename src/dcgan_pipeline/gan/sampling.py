@@ -89,7 +89,7 @@ def _labels_for(
             raise InputError("labels need a conditional generator, got labels for one without; leave them out")
         return ()
     labels = torch.arange(network.labels) if labels is None else torch.as_tensor(labels)
-    if (count and not len(labels)) or bool(((labels < 0) | (labels >= network.labels)).any()):
+    if not len(labels) or bool(((labels < 0) | (labels >= network.labels)).any()):
         raise InputError(
             f"labels must be class numbers from 0 to {network.labels - 1}, one or more, got "
             f"[{shortened(labels.tolist())}]"
@@ -173,7 +173,7 @@ def sample_seeds(
     """
     length, classes = network.latent_dim, getattr(network, "labels", 0)
     z = [draw_latent(_DRAWN, length, latent, torch_stream(int(seed), "samples"))[:1] for seed in seeds]
-    labels = torch.tensor([int(seed) % classes for seed in seeds], dtype=torch.int64) if classes else None
+    labels = torch.tensor([int(seed) % classes for seed in seeds], dtype=torch.int64) if classes and z else None
     return generate(network, torch.cat([torch.empty(0, length), *z]), labels=labels)
 
 

@@ -79,7 +79,7 @@ def judge_references(
 def _numbered(gan: Weights, classes: Sequence[str]) -> NDArray[np.int64]:
     """Number the classes that the GAN knows as the labelled images do, int64 (its classes,): by their names.
 
-    A GAN of before names were kept counts as the images do.
+    A GAN without names counts as the images do.
     """
     known = class_names(gan.settings)
     if known and not gan.settings.get("classes") and len(known) == len(classes):
