@@ -128,6 +128,21 @@ def test_an_image_of_as_many_pixels_as_allowed_is_decoded_and_one_more_row_is_re
             function(encode(Image.new("RGB", (30, 21)), "PNG"), limits)
 
 
+@pytest.mark.parametrize("kind", ["png", "bmp"])
+def test_an_icon_has_the_pixels_of_the_picture_in_it(kind):
+    icon = encode(Image.new("RGB", (30, 20)), "ICO", sizes=[(30, 20)], bitmap_format=kind)
+    assert decode_image(icon, Limits(max_pixels=600)).size == (30, 20)
+    for function in (decode_image, image_size):
+        with pytest.raises(ImageError, match="too many pixels: 30 x 20, and max_pixels is 599"):
+            function(icon, Limits(max_pixels=599))
+
+
+def test_an_icon_without_a_picture_is_rejected():
+    for data in (b"\0\0\1\0", b"\0\0\1\0\0\0", b"\0\0\1\0\1\0" + bytes(40)):
+        with pytest.raises(ImageError, match=r"^not an image$"):
+            decode_image(data, LIMITS)
+
+
 @pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (12_000, 12_000)])
 def test_a_tiny_file_that_claims_a_huge_image_is_rejected_before_it_is_unpacked(width, height):
     for function in (decode_image, image_size):

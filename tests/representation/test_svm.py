@@ -275,7 +275,7 @@ def peak(rows):
 
 import dcgan_pipeline.representation.newton as newton, dcgan_pipeline.representation.preconditioner as preconditioner
 newton._SHORT, newton._LONG, newton.GRAM_ROWS, preconditioner._RANK = 1 << 19, 1 << 19, 100, 64
-print(peak(1000), peak(8000))
+print(peak(1000), peak(16000))
 """
 
 
@@ -284,5 +284,5 @@ def test_more_rows_on_disk_need_no_more_memory_than_their_pages(tmp_path):
         [sys.executable, "-c", WEIGHT, str(tmp_path / "rows")], capture_output=True, text=True, check=True
     )
     few, many = map(float, run.stdout.split())
-    pages = 7_000 * 2100 * 4 / 2**20  # of the files, as far as the system keeps them
-    assert many - few < 1.3 * pages
+    pages = 15_000 * 2100 * 4 / 2**20  # of the files, as far as the system keeps them
+    assert many - few < 1.5 * pages  # a copy of the rows would make it 2, allocators differ by some MiB

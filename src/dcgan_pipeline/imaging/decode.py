@@ -11,12 +11,14 @@ square of 2 x 2, 4 x 4 or 8 x 8 from the lower frequencies of its 8 x 8 blocks, 
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.IcoImagePlugin import IcoFile
 
 from dcgan_pipeline.imaging.boxes import Box, Edges
 from dcgan_pipeline.imaging.settings import Limits
@@ -28,6 +30,7 @@ _FORMATS = (
     *("JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG2000"),  # tried in this order
     *("PCX", "PPM", "QOI", "SGI", "TGA", "TIFF"),
 )
+_ICON = b"\0\0\1\0"
 _MAX_SCANS = 100  # of a progressive JPEG, which has about ten; libtiff has the same limit
 _MAX_COMMENTS = 1000  # in pixels written as text
 _ORIENTATION = 0x0112  # EXIF tag
@@ -134,19 +137,33 @@ def decode_small(
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     try:
+        if data.startswith(_ICON):  # decoded as soon as it is opened
+            _check_pixels(*_icon_size(data), limits)
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError:
+    except ImageError:
+        raise
+    except (UnidentifiedImageError, IndexError, struct.error):  # the latter two where an icon's directory is cut
         raise ImageError("empty file" if not data else "not an image") from None
     except Image.DecompressionBombError:
         raise ImageError(f"too many pixels: max_pixels is {limits.max_pixels}") from None
     except Exception as error:
         raise ImageError(_reason(error)) from None
-    width, height = image.size
-    if width * height > limits.max_pixels:
-        raise ImageError(f"too many pixels: {width} x {height}, and max_pixels is {limits.max_pixels}")
+    _check_pixels(*image.size, limits)
     _check_end(image, data)
     _check_cost(data)
     return image
+
+
+def _check_pixels(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise ImageError(f"too many pixels: {width} x {height}, and max_pixels is {limits.max_pixels}")
+
+
+def _icon_size(data: bytes) -> tuple[int, int]:
+    """Read the size of the picture in an icon; the icon's directory may give another."""
+    start = IcoFile(io.BytesIO(data)).entry[0].offset
+    picture = Image.open(io.BytesIO(data[start:]), formats=("PNG", "DIB"))
+    return picture.width, picture.height // (2 if picture.format == "DIB" else 1)  # half of a bitmap is its mask
 
 
 def _check_end(image: Image.Image, data: bytes) -> None:
