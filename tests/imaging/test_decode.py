@@ -137,10 +137,17 @@ def test_an_icon_has_the_pixels_of_the_picture_in_it(kind):
             function(icon, Limits(max_pixels=599))
 
 
-def test_an_icon_without_a_picture_is_rejected():
-    for data in (b"\0\0\1\0", b"\0\0\1\0\0\0", b"\0\0\1\0\1\0" + bytes(40)):
-        with pytest.raises(ImageError, match=r"^not an image$"):
-            decode_image(data, LIMITS)
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\0\0\1\0", "not an image"),
+        (b"\0\0\1\0\0\0", "not an image"),
+        (b"\0\0\1\0\1\0" + bytes(40), "cut short: Truncated File Read"),
+    ],
+)
+def test_an_icon_without_a_picture_is_rejected(data, reason):
+    with pytest.raises(ImageError, match=f"^{reason}$"):
+        decode_image(data, LIMITS)
 
 
 @pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (12_000, 12_000)])

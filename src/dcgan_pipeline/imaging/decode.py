@@ -11,7 +11,6 @@ square of 2 x 2, 4 x 4 or 8 x 8 from the lower frequencies of its 8 x 8 blocks, 
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from typing import NamedTuple
 
@@ -136,13 +135,11 @@ def decode_small(
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
+    if data.startswith(_ICON):  # decoded as soon as it is opened
+        _check_pixels(*_icon_size(data), limits)
     try:
-        if data.startswith(_ICON):  # decoded as soon as it is opened
-            _check_pixels(*_icon_size(data), limits)
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except ImageError:
-        raise
-    except (UnidentifiedImageError, IndexError, struct.error):  # the latter two where an icon's directory is cut
+    except UnidentifiedImageError:
         raise ImageError("empty file" if not data else "not an image") from None
     except Image.DecompressionBombError:
         raise ImageError(f"too many pixels: max_pixels is {limits.max_pixels}") from None
@@ -160,9 +157,12 @@ def _check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def _icon_size(data: bytes) -> tuple[int, int]:
-    """Read the size of the picture in an icon; the icon's directory may give another."""
-    start = IcoFile(io.BytesIO(data)).entry[0].offset
-    picture = Image.open(io.BytesIO(data[start:]), formats=("PNG", "DIB"))
+    """Read the size of the picture in an icon; the icon's directory may give another. 0 x 0 where it is broken."""
+    try:
+        start = IcoFile(io.BytesIO(data)).entry[0].offset
+        picture = Image.open(io.BytesIO(data[start:]), formats=("PNG", "DIB"))
+    except Exception:  # the same when it is opened, where it becomes a reason
+        return 0, 0
     return picture.width, picture.height // (2 if picture.format == "DIB" else 1)  # half of a bitmap is its mask
 
 
