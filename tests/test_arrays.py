@@ -336,4 +336,4 @@ print(peak(4), peak(24))
 def test_more_wide_rows_are_written_in_no_more_memory(tmp_path):
     run = subprocess.run([sys.executable, "-c", WRITING, str(tmp_path)], capture_output=True, text=True, check=True)
     few, many = map(float, run.stdout.split())  # MiB
-    assert many - few < 40  # the 20 chunks more are 191
+    assert many - few < 80  # the 20 chunks more are 191, a few shards in work 16 each
