@@ -15,6 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import fuzz
+import odd_images
 import pandas as pd
 from rich import reconfigure
 
@@ -47,7 +48,7 @@ def main() -> None:
     faces, preprocess = FacesSettings(images_per_task=97), fuzz.SETTINGS.model_copy(update={"images_per_shard": 53})
     found: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        pile = fuzz.write_pile([*fuzz.good_images(), *fuzz.images(count, 0)], Path(folder) / "pile")
+        pile = fuzz.write_pile([*odd_images.good_images(), *odd_images.images(count, 0)], Path(folder) / "pile")
         for name, engine in ENGINES.items():
             outcome = fuzz.through_the_stages(pile, Path(folder) / name, engine, faces, preprocess)
             found[name] = {field.name: digest(getattr(outcome, field.name)) for field in fields(outcome)}

@@ -31,6 +31,7 @@ from typing import Any
 
 import fuzz
 import numpy as np
+import odd_images
 
 STAGES = ("faces", "preprocess", "dedup")
 OUTPUTS = (
@@ -173,9 +174,9 @@ def _digest(place: Path) -> str:
 
 def make_project(folder: Path) -> Project:
     """A project without results, and a pile of good and broken images."""
-    broken = itertools.islice(fuzz.damaged_images(np.random.default_rng(0)), 40)
+    broken = itertools.islice(odd_images.damaged_images(np.random.default_rng(0)), 40)
     named = [made._replace(name=f"bad/{k}.{made.name}") for k, made in enumerate(broken)]
-    pile = fuzz.write_pile([*fuzz.good_images(), *named], folder / "pile")
+    pile = fuzz.write_pile([*odd_images.good_images(), *named], folder / "pile")
     (folder / "project/src").mkdir(parents=True)
     shutil.copytree(REPOSITORY / "conf", folder / "project/conf", ignore=shutil.ignore_patterns("local"))
     (folder / "project/conf/local").mkdir()

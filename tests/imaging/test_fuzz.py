@@ -6,6 +6,8 @@ from collections import Counter
 
 import fuzz
 import numpy as np
+import odd_archives
+import odd_images
 import pytest
 import yaml
 from PIL import Image
@@ -24,7 +26,9 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pile(tmp_path_factory):
-    return fuzz.write_pile([*fuzz.good_images(), *fuzz.images(COUNT, 0)], tmp_path_factory.mktemp("fuzz") / "pile")
+    return fuzz.write_pile(
+        [*odd_images.good_images(), *odd_images.images(COUNT, 0)], tmp_path_factory.mktemp("fuzz") / "pile"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +81,12 @@ def test_a_whole_run_of_the_three_stages_makes_the_same(project, pile, outcome):
 
 
 def test_a_file_cut_short_never_gives_other_pixels():
-    for ending, data in fuzz.every_format_and_mode():
+    for ending, data in odd_images.every_format_and_mode():
         try:
             whole = np.asarray(decode_image(data, fuzz.LIMITS))
         except ImageError:
             continue
-        places = {*range(0, len(data), 41), *fuzz.seams(data), *range(len(data) - 3, len(data))}
+        places = {*range(0, len(data), 41), *odd_images.seams(data), *range(len(data) - 3, len(data))}
         for at in places:
             try:
                 cut = np.asarray(decode_image(data[:at], fuzz.LIMITS))
@@ -96,7 +100,7 @@ def test_archives_are_read_in_place_or_refused_in_one_line(tmp_path):
     folder, work = tmp_path / "a/b/c", tmp_path / "work"
     folder.mkdir(parents=True)
     read: Counter[str] = Counter()
-    for number, made in enumerate(fuzz.archives(120, 0)):
+    for number, made in enumerate(odd_archives.archives(120, 0)):
         path = folder / made.name
         path.write_bytes(made.data)
         outcome = fuzz.read_or_refused(path, work / str(number))
@@ -147,11 +151,11 @@ print(most(sys.argv[2]) - usual)
 def test_a_bomb_takes_no_more_memory_than_the_limits_allow(tmp_path):
     """Some of them would take gigabytes; the reader's peak may grow by a few images of a million pixels."""
     largest = [
-        fuzz.Made("good", f"largest.{ending}", fuzz.encode(Image.new("RGBA", (1000, 1000)), name))
+        odd_images.Made("good", f"largest.{ending}", odd_images.encode(Image.new("RGBA", (1000, 1000)), name))
         for name, ending in (("PNG", "png"), ("WEBP", "webp"), ("TIFF", "tif"))
     ]
-    usual = fuzz.write_pile([*fuzz.good_images(), *largest], tmp_path / "usual")
+    usual = fuzz.write_pile([*odd_images.good_images(), *largest], tmp_path / "usual")
     kinds = ("bomb", "huge or empty header", "extreme number")
-    bombs = fuzz.write_pile((made for made in fuzz.images(2000, 0) if made.kind in kinds), tmp_path / "bombs")
+    bombs = fuzz.write_pile((made for made in odd_images.images(2000, 0) if made.kind in kinds), tmp_path / "bombs")
     run = subprocess.run([sys.executable, "-c", MEMORY, usual, bombs], capture_output=True, text=True, check=True)
     assert int(run.stdout) < 32 * 1024

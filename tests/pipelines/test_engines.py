@@ -13,6 +13,7 @@ from pathlib import Path
 
 import fuzz
 import numpy as np
+import odd_images
 import pytest
 
 OUTPUTS = ["regions", "images", "thumbnails", "records", "rejected", "hash_codes", "duplicates"]
@@ -21,8 +22,8 @@ OUTPUTS = ["regions", "images", "thumbnails", "records", "rejected", "hash_codes
 @pytest.fixture(scope="module")
 def pile(tmp_path_factory):
     """Good files and broken ones."""
-    broken = itertools.islice(fuzz.damaged_images(np.random.default_rng(0)), 120)
-    made = [*fuzz.good_images(), *(one._replace(name=f"bad/{k}.{one.name}") for k, one in enumerate(broken))]
+    broken = itertools.islice(odd_images.damaged_images(np.random.default_rng(0)), 120)
+    made = [*odd_images.good_images(), *(one._replace(name=f"bad/{k}.{one.name}") for k, one in enumerate(broken))]
     return fuzz.write_pile(made, tmp_path_factory.mktemp("engines") / "pile")
 
 
