@@ -190,7 +190,7 @@ def mlflow_name(name: str) -> str:
     """Put a name into the characters and the length that MLflow takes."""
     name = re.sub(r"[^/\w.\- :]", "_", name)[:_NAME]
     if posixpath.normpath(name) != name or name.startswith(("/", "..")):  # MLflow takes names for paths
-        name = name.replace("/", "_")
+        name = re.sub(r"^\.\.?", "_", name.replace("/", "_"))
     return name
 
 
