@@ -91,8 +91,8 @@ def _revision(file: Path) -> str | None:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not tables - {"alembic_version"}:
                 return None
-            if any(name.startswith("_alembic_tmp_") for name in tables) or "alembic_version" not in tables:
-                return ""  # a migration was cut short
+            if "alembic_version" not in tables:
+                return ""  # the first migration was cut short
             found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
             return found[0][0] if len(found) == 1 else ""
     except sqlite3.OperationalError as error:
@@ -138,7 +138,7 @@ def _upgrade(file: Path, found: str) -> None:
     kept = file.with_name(f"{file.name}.{found or 'cut-short'}")
     _copy(file, kept)
     _put_into(partial, file)
-    _LOG.warning(f"{file.name} was made by an older MLflow; it is up to date now, and {kept.name} is as it was before")
+    _LOG.warning(f"{file} had not all tables of this MLflow; now it has, and {kept.name} is as it was before")
 
 
 def _partial(file: Path) -> Path:
