@@ -18,6 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+# A developer's own tracking server gets none of the tests' runs; read when the package is imported.
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
 import pytest
 import torch
 import yaml
@@ -130,6 +133,12 @@ def mlflow_database() -> bytes:
     with TemporaryDirectory() as folder, chdir(folder):
         MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
         return Path("mlflow.db").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def empty_database() -> bytes:
+    """What MLflow's file holds before the first run."""
+    return mlflow_database()
 
 
 def make_project(path: Path, with_database: bool = True) -> Project:

@@ -4,6 +4,9 @@ import os
 
 __version__ = "0.1.0"
 
+# Where the user wants runs to be recorded: MLflow itself writes its own address into this variable later.
+TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI")
+
 # No telemetry from the tools that this project drives; set before any of them is imported.
 for _name, _value in {
     "KEDRO_DISABLE_TELEMETRY": "1",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -22,23 +21,24 @@ _NEEDS = ("mlflow", "numpy", "pydantic", "rich", "safetensors", "torch")
 _EXAMPLE = (0, 1, 2, 3)  # seeds
 
 
-def log_generator(gan: Weights, name: str) -> str:
-    """Log the generator of a ``gan`` to the active MLflow run; returns the model's URI.
+def log_generator(file: Path, name: str) -> str:
+    """Log a generator to the active MLflow run; returns the model's URI.
 
     The model is G's weights in safetensors, the code that draws from them and the versions of what it needs: it loads
     on a machine without this project, and nothing in it is a pickle. D and the optimisers stay in the ``gan``.
 
     Parameters
     ----------
+    file
+        What :func:`generator_alone` gave, saved.
     name
         Of the model, in MLflow.
     """
     import mlflow
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one file, copied at once
-    with tempfile.TemporaryDirectory() as folder, _import_path_kept():
-        file = Path(folder) / "generator.safetensors"
-        generator_alone(gan).save(file)
+    generator = Weights.load(file)
+    with _import_path_kept():
         package = Path(__file__).parent
         logged = mlflow.pyfunc.log_model(
             name=name,
@@ -46,11 +46,11 @@ def log_generator(gan: Weights, name: str) -> str:
             artifacts={"generator": str(file)},
             code_paths=[str(package)],
             pip_requirements=[f"{needed}=={version(needed).partition('+')[0]}" for needed in _NEEDS],
-            signature=_signature(gan.settings["architecture"]),
+            signature=_signature(generator.settings["architecture"]),
             input_example=np.array(_EXAMPLE, np.int64),
             model_config={"device": "auto"},
-            metadata={"architecture": gan.settings["architecture"], "train": gan.settings["train"]},
-            step=gan.settings["step"] or 0,
+            metadata={"architecture": generator.settings["architecture"], "train": generator.settings["train"]},
+            step=generator.settings["step"] or 0,
         )
     return logged.model_uri
 

@@ -7,7 +7,10 @@ from kedro.utils import find_kedro_project
 from dcgan_pipeline.hooks import ProblemHooks, ProtocolHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
 
 # Hooks of one kind run in the reverse of this order.
-HOOKS = (SummaryHooks(), TrackingHooks(), RunEndHooks(), ProblemHooks(), SettingsHooks(), ProtocolHooks())
+HOOKS = (SummaryHooks(), RunEndHooks(), TrackingHooks(), ProblemHooks(), SettingsHooks(), ProtocolHooks())
+
+# TrackingHooks stand in for them. Its settings, commands and datasets stay.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 
 
 def _project_path() -> str:

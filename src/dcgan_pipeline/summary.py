@@ -23,17 +23,21 @@ _LINES = {
 }
 
 
-def print_summary(title: str, metrics: dict[str, float], pictures: dict[str, Path]) -> None:
-    """Print metrics and the places of pictures on rich's console; nothing where there are none."""
+def print_summary(title: str, metrics: dict[str, float], pictures: dict[str, Path], page: str = "") -> None:
+    """Print metrics and the places of pictures, and the run's page, on rich's console; nothing where there are none."""
     rows = summary_rows(metrics, pictures)
-    if not rows:
+    if not rows and not page:
         return
     table = Table(title=Text(title, style="bold"), show_header=False, title_justify="left")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(Text(name), Text(value))  # brackets in a path are brackets
-    get_console().print(table)
+    console = get_console()
+    if rows:
+        console.print(table)
+    if page:  # in one piece, however narrow the window: it is there to be followed
+        console.print(Text(f"in MLflow: {page}"), soft_wrap=True)
 
 
 def summary_rows(metrics: dict[str, float], pictures: dict[str, Path]) -> list[tuple[str, str]]:

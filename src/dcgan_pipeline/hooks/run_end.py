@@ -10,28 +10,24 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from dcgan_pipeline.tracking import run as runs
+
 
 class RunEndHooks:
-    """Give every MLflow run its true end, once.
+    """Give every MLflow run its true end, once: FINISHED, FAILED, or KILLED by Ctrl-C and SIGTERM.
 
-    kedro-mlflow opens the run again for every node and closes one of them, so that in a notebook the next
-    ``session.run`` would go on in the same run. Ctrl-C would leave a run FINISHED, and SIGTERM RUNNING for ever: both
-    become KILLED.
+    After SIGKILL the next run says KILLED (:meth:`dcgan_pipeline.tracking.sender.Sender.adopt`).
     """
 
     def __init__(self) -> None:
         self._running = False
-        self._ours = False
         self._previous: Any = None
         self._registered = False
 
     @hook_impl(tryfirst=True)
     def after_context_created(self) -> None:
-        """Close what an interrupted run of this process left open; a run that somebody else opened is theirs."""
-        import mlflow
-
+        """Close what an interrupted run of this process left open."""
         self._killed()
-        self._ours = mlflow.active_run() is None
 
     @hook_impl
     def before_pipeline_run(self) -> None:
@@ -43,12 +39,12 @@ class RunEndHooks:
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGTERM, self._terminate)
 
-    @hook_impl(trylast=True)
+    @hook_impl
     def after_pipeline_run(self) -> None:
         """The run ended well."""
         self._end("FINISHED")
 
-    @hook_impl(trylast=True)
+    @hook_impl
     def on_pipeline_error(self) -> None:
         """The run failed."""
         self._end("FAILED")
@@ -58,14 +54,11 @@ class RunEndHooks:
             self._end("KILLED")
 
     def _end(self, status: str) -> None:
-        import mlflow
-
         self._running = False
         if self._previous is not None:
             signal.signal(signal.SIGTERM, self._previous)
             self._previous = None
-        while self._ours and mlflow.active_run():
-            mlflow.end_run(status)
+        runs.finish(status)
 
     @staticmethod
     def _terminate(signum: int, frame: Any) -> None:

@@ -36,12 +36,12 @@ def compare_baselines(
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.nested_runs import NestedRuns
     from dcgan_pipeline.representation import report
     from dcgan_pipeline.representation.baselines import BaselinesSettings, Task, judge_baselines
     from dcgan_pipeline.representation.compare import PIXELS, check_kinds
     from dcgan_pipeline.representation.protocol import draw_labels
     from dcgan_pipeline.representation.settings import EvaluateSettings
+    from dcgan_pipeline.tracking import log_trial
 
     check_same_images(gan=gan, images=images, duplicates=duplicates)
     judged = EvaluateSettings.parse(evaluate, "evaluate")
@@ -51,13 +51,8 @@ def compare_baselines(
     report.check_same_judging(evaluation_draws, draws, judged, gan.digest())
     on = resolve_device(device)
     task = Task(labelled_train, labelled_test, labels, draws, judged, seed, on, work)
-    runs: dict[str, NestedRuns] = {}
-
-    def log(network: str, trial: Any) -> None:
-        runs.setdefault(network, NestedRuns(network))(trial)
-
     settings = BaselinesSettings.parse(baselines, "baselines")
-    found = judge_baselines(gan, images, kept_rows(duplicates), task, settings, log)
+    found = judge_baselines(gan, images, kept_rows(duplicates), task, settings, log_trial)
     ours = evaluation_draws.loc[evaluation_draws["features"] == report.OURS, "accuracy"].to_numpy()
     mine = report.tabulate(found.outcomes, found.trained_on, ours, draws.report.shape[1])
     table = report.joined(evaluation, mine, judged, len(labels_test))

@@ -35,18 +35,15 @@ def train_dcgan(
     from dcgan_pipeline.gan.settings import TrainSettings
     from dcgan_pipeline.gan.train import train_gan
     from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.tracking import LiveLog
+    from dcgan_pipeline.tracking import log_metrics, log_samples
 
     check_same_images(images=images, records=records, duplicates=duplicates)
     rows = kept_rows(duplicates)
     settings = TrainSettings.parse(train, "train")
     labels, classes = records["label"].to_numpy(), _classes(records)
-    with LiveLog() as live:
-        on = resolve_device(device)
-        where = EngineSettings.parse(engine, "engine")
-        trained = train_gan(
-            images, rows, settings, seed, on, checkpoints, live.metrics, labels, live.samples, where, classes
-        )
+    on = resolve_device(device)
+    where = EngineSettings.parse(engine, "engine")
+    trained = train_gan(images, rows, settings, seed, on, checkpoints, log_metrics, labels, log_samples, where, classes)
     numbers = trained.history.drop(columns=["step", "event"])
     last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
