@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
+from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.hooks import ProblemHooks, ProtocolHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
 
 # Hooks of one kind run in the reverse of this order.
@@ -17,6 +18,7 @@ def _project_path() -> str:
     return (find_kedro_project(Path.cwd()) or Path.cwd()).resolve().as_posix()
 
 
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -1,0 +1,119 @@
+"""The project's configuration: Kedro's, with places taken as they are written, and a list of who reads which."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf import OmegaConf
+
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.schema import MISSING, QUOTE_IT
+
+_PLACES = ("filepath", "path", "filename")  # the keys whose values Kedro takes for paths
+_READ_BY_ALL = ("mlflow", "credentials", "protocols")  # kinds of files that every run reads
+
+
+class ProjectConfigLoader(OmegaConfigLoader):
+    """Kedro's loader of YAML files and of the settings that a run was given.
+
+    ``${...}`` stands for another setting in files alone: what a run was given is taken as it is. A ``~`` at the start
+    of a place in the catalog is the home folder.
+    """
+
+    def __init__(self, conf_source: str, env: str | None = None, runtime_params: Any = None, **options: Any) -> None:
+        super().__init__(conf_source, env, _escaped(runtime_params or {}), **options)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Read files of a kind: ``catalog``, ``parameters``, ``mlflow``."""
+        found = super().__getitem__(key)
+        return _places(found) if key == "catalog" else found
+
+    def readers(self) -> dict[str, dict[str, set[str]]]:
+        """Find what reads which names by ``${runtime_params:name}``, in the files as they are written.
+
+        Returns
+        -------
+        dict
+            By the kind of the files, then by entry of the catalog or by name of the parameters: the names read.
+        """
+        found = {key: self._names_read(key) for key in ("catalog", "parameters", *_READ_BY_ALL)}
+        self._register_runtime_params_resolver()
+        return found
+
+    def names_read_by_all(self) -> set[str]:
+        """Names that files read which every run needs."""
+        found = self.readers()
+        return {name for key in _READ_BY_ALL for names in found[key].values() for name in names}
+
+    @staticmethod
+    def _soft_merge(config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None) -> Any:
+        """Lay an environment over base; both are resolved, and Kedro's own way would read ``${`` in a value again."""
+        return _laid_over(config, env_config)
+
+    def _names_read(self, key: str) -> dict[str, set[str]]:
+        try:
+            base, env, *_ = self._read_raw_config(key)
+        except (KeyError, MissingConfigException):  # there need not be files of that kind
+            return {}
+        found: dict[str, set[str]] = defaultdict(set)
+        for files in (base, env):
+            merged: Any = OmegaConf.unsafe_merge(*files.values()) if files else {}
+            for entry in map(str, merged):
+                if key == "catalog":
+                    found[entry] = set()  # an entry of an environment takes the place of the one in base
+                found[entry] |= self._names_in(merged, entry)
+        return dict(found)
+
+    def _names_in(self, merged: Any, entry: str) -> set[str]:
+        read: set[str] = set()
+
+        def note(name: str, default: Any = "") -> Any:
+            read.add(name)
+            return default
+
+        OmegaConf.register_new_resolver("runtime_params", note, replace=True)
+        alone = merged._get_node(entry)
+        if OmegaConf.is_config(alone):
+            OmegaConf.to_container(alone, resolve=True)
+        else:
+            merged[entry]
+        return read
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {name: _laid_over(below[name], value) for name, value in above.items() if _are_mappings(below, name, value)}
+    return {**below, **above, **both}
+
+
+def _are_mappings(below: dict[str, Any], name: str, value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(below.get(name), dict)
+
+
+def _escaped(value: Any) -> Any:
+    """Keep OmegaConf from reading ``${...}`` in what a run was given; ``???`` is its word for a missing value."""
+    if value == "???":
+        raise InputError(MISSING)
+    if isinstance(value, Mapping):
+        return {name: _escaped(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(inner) for inner in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+def _places(values: dict[str, Any], entry: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = _places(value, entry or name)
+        elif name in _PLACES and value is not None:
+            if not isinstance(value, str) or not value.strip():
+                fix = "name one" if isinstance(value, str) else QUOTE_IT
+                raise InputError(f"{entry}.{name} in the catalog must be a path, got {value!r}; {fix}")
+            value = os.path.expanduser(value)
+        found[name] = value
+    return found
