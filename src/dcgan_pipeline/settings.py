@@ -4,10 +4,29 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from dcgan_pipeline.hooks import ProblemHooks, ProtocolHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
+from dcgan_pipeline.hooks import (
+    InterruptHooks,
+    ProblemHooks,
+    ProtocolHooks,
+    RunEndHooks,
+    SettingsHooks,
+    SummaryHooks,
+    TrackingHooks,
+)
+from dcgan_pipeline.problems.shown import show_in_one_line
+
+show_in_one_line()  # here, since much can be wrong before the first hook
 
 # Hooks of one kind run in the reverse of this order.
-HOOKS = (SummaryHooks(), TrackingHooks(), RunEndHooks(), ProblemHooks(), SettingsHooks(), ProtocolHooks())
+HOOKS = (
+    SummaryHooks(),
+    TrackingHooks(),
+    RunEndHooks(),
+    InterruptHooks(),
+    ProblemHooks(),
+    SettingsHooks(),
+    ProtocolHooks(),
+)
 
 
 def _project_path() -> str:
