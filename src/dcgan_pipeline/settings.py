@@ -5,10 +5,29 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from dcgan_pipeline.config_loader import ProjectConfigLoader
-from dcgan_pipeline.hooks import ProblemHooks, ProtocolHooks, RunEndHooks, SettingsHooks, SummaryHooks, TrackingHooks
+from dcgan_pipeline.hooks import (
+    InterruptHooks,
+    ProblemHooks,
+    ProtocolHooks,
+    RunEndHooks,
+    SettingsHooks,
+    SummaryHooks,
+    TrackingHooks,
+)
+from dcgan_pipeline.problems.shown import show_in_one_line
+
+show_in_one_line()  # here, since much can be wrong before the first hook
 
 # Hooks of one kind run in the reverse of this order.
-HOOKS = (SummaryHooks(), RunEndHooks(), TrackingHooks(), ProblemHooks(), SettingsHooks(), ProtocolHooks())
+HOOKS = (
+    SummaryHooks(),
+    RunEndHooks(),
+    TrackingHooks(),
+    InterruptHooks(),
+    ProblemHooks(),
+    SettingsHooks(),
+    ProtocolHooks(),
+)
 
 # TrackingHooks stand in for them. Its settings, commands and datasets stay.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")

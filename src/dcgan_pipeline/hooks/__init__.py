@@ -1,5 +1,6 @@
 """What happens around a run: settings checked first, MLflow kept honest, problems in one line, a summary at the end."""
 
+from dcgan_pipeline.hooks.interrupts import InterruptHooks
 from dcgan_pipeline.hooks.problems import ProblemHooks
 from dcgan_pipeline.hooks.run_end import RunEndHooks
 from dcgan_pipeline.hooks.run_name import run_name
@@ -8,6 +9,7 @@ from dcgan_pipeline.hooks.summary import SummaryHooks
 from dcgan_pipeline.hooks.tracking import TrackingHooks
 
 __all__ = [
+    "InterruptHooks",
     "ProblemHooks",
     "ProtocolHooks",
     "RunEndHooks",

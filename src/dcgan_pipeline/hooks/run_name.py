@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcgan_pipeline.problems.results import flat
+
+# What chooses some of the nodes, as `kedro run` names it.
+_FILTERS = {
+    "from_inputs": "from-inputs",
+    "to_outputs": "to-outputs",
+    "from_nodes": "from-nodes",
+    "to_nodes": "to-nodes",
+    "node_names": "nodes",
+    "tags": "tags",
+    "namespaces": "namespaces",
+}
+
 
 def run_name(run_params: dict[str, Any]) -> str:
-    """Say in a few words what a run was: pipelines, environment, changed parameters."""
+    """Say in a few words what a run was: pipelines or nodes, environment, changed parameters."""
     names = run_params.get("pipeline_names") or ["__default__"]
-    parts = ["all stages" if names == ["__default__"] else "+".join(names)]
+    filters = [f"{word}={'+'.join(run_params[key])}" for key, word in _FILTERS.items() if run_params.get(key)]
+    if run_params.get("only_missing_outputs"):
+        filters.append("only missing outputs")
+    everything = names == ["__default__"]
+    parts = [*([] if everything and filters else ["all stages" if everything else "+".join(names)]), *filters]
     if run_params.get("env") not in (None, "local"):
         parts.append(run_params["env"])
-    parts += [f"{name}={value}" for name, value in _flat(run_params.get("runtime_params") or {})]
+    parts += [f"{name}={value}" for name, value in flat(run_params.get("runtime_params") or {})]
     return " · ".join(parts)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        inner = isinstance(value, dict)
-        found += _flat(value, f"{prefix}{name}.") if inner else [(prefix + name, value)]
-    return found
