@@ -81,10 +81,9 @@ def _unshifted(bits: int) -> list[int]:
 
 
 def _more_bits(data: bytes, components: list[_Component]) -> Image.Image:
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # a codestream without a colour space gets a line on the screen
+    log = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)  # it writes a line about a codestream without a colour space
     try:
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
