@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from deep_images import every_kind
 from PIL import Image, TiffImagePlugin
 
 Rng = np.random.Generator
@@ -51,7 +52,8 @@ class Made(NamedTuple):
 def images(count: int, seed: int) -> Iterator[Made]:
     """Make about ``count`` bad and odd images of all kinds; those that are listed once come whatever the count."""
     rng = np.random.default_rng(seed)
-    once = [*_every_mode(), *_strips(), *_huge_headers(), *_bombs(), *_animations(), *_odd_exif(), *_no_images()]
+    once = [*_every_mode(), *_every_depth(), *_strips(), *_huge_headers(), *_bombs()]
+    once += [*_animations(), *_odd_exif(), *_no_images()]
     drawn = itertools.islice(damaged_images(rng), max(0, count - len(once)))
     for number, made in enumerate([*once, *drawn]):
         yield made._replace(name=f"{made.kind.replace(' ', '_')}/{number:06d}.{made.name}")
@@ -105,13 +107,25 @@ def every_format_and_mode() -> list[tuple[str, bytes]]:
     return found
 
 
+@cache
+def every_deep_format() -> list[tuple[str, bytes]]:
+    """One file of every depth and layout."""
+    formats = {ending: file_format for file_format, ending in FORMATS.items()}
+    return [(formats[deep.ending], deep.data) for deep in every_kind()]
+
+
 def _every_mode() -> Iterator[Made]:
     for file_format, data in every_format_and_mode():
         yield Made("every mode", FORMATS[file_format], data)
 
 
+def _every_depth() -> Iterator[Made]:
+    for deep in every_kind():
+        yield Made("no picture" if deep.expected is None else "every depth", deep.ending, deep.data)
+
+
 def _draw(rng: Rng) -> tuple[str, bytes]:
-    bases = every_format_and_mode()
+    bases = [*every_format_and_mode(), *every_deep_format()]
     wanted = list(FORMATS)[rng.integers(len(FORMATS))]  # formats alike, however many modes each has
     fitting = [base for base in bases if base[0] == wanted]
     return fitting[rng.integers(len(fitting))]

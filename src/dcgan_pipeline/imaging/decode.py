@@ -16,10 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 from PIL.IcoImagePlugin import IcoFile
+from PIL.JpegImagePlugin import JpegImageFile
 
 from dcgan_pipeline.imaging.boxes import Box, Edges
+from dcgan_pipeline.imaging.formats import gif, jpeg2000, png, sgi, tga
+from dcgan_pipeline.imaging.formats.depth import grey
+from dcgan_pipeline.imaging.formats.tiff import is_tiff, open_tiff
+from dcgan_pipeline.imaging.orientation import FROM_BELOW, FROM_RIGHT, SIDEWAYS, orientation_of, upright
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
 
@@ -32,9 +37,7 @@ _FORMATS = (
 _ICON = b"\0\0\1\0"
 _MAX_SCANS = 100  # of a progressive JPEG, which has about ten; libtiff has the same limit
 _MAX_COMMENTS = 1000  # in pixels written as text
-_ORIENTATION = 0x0112  # EXIF tag
-_SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
-_FROM_RIGHT, _FROM_BELOW = (2, 3, 6, 7), (3, 4, 7, 8)  # those where the stored first column or row ends up last
+_PIXELS = {"GIF": gif, "JPEG2000": jpeg2000, "PNG": png, "SGI": sgi, "TGA": tga}  # whose own module decodes them
 
 
 class Decoded(NamedTuple):
@@ -92,19 +95,18 @@ def decode_reduced(data: bytes | NDArray[np.uint8], limits: Limits, reduction: i
         return Decoded(image := Image.fromarray(data), image.size)
     with warnings.catch_warnings(action="ignore"):  # Pillow's remarks on odd metadata
         opened = _open(data, limits)
-        size, orientation = ((0, 0), 1) if reduction == 1 else (_shown_size(opened), _orientation(opened))
+        size, orientation = ((0, 0), 1) if reduction == 1 else (_shown_size(opened), orientation_of(opened))
         try:
             reduced = reduction > 1 and opened.draft(None, (opened.width // reduction, opened.height // reduction))
-            opened.load()  # an animation stands at its first frame
-            image = _as_8_bit(_upright(opened))  # in this order: conversions can lose the orientation
+            image = _as_8_bit(upright(_pixels(opened, data), orientation_of(opened)))
         except ImageError:
             raise
         except Exception as error:  # Pillow's decoders raise errors of a dozen kinds on broken files
             raise ImageError(_reason(error)) from None
     if not reduced:  # only JPEG can be
         return Decoded(image, image.size)
-    left = image.width - size[0] / reduction if orientation in _FROM_RIGHT else 0.0
-    top = image.height - size[1] / reduction if orientation in _FROM_BELOW else 0.0
+    left = image.width - size[0] / reduction if orientation in FROM_RIGHT else 0.0
+    top = image.height - size[1] / reduction if orientation in FROM_BELOW else 0.0
     return Decoded(image, size, reduction, (left, top))
 
 
@@ -138,7 +140,9 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if data.startswith(_ICON):  # decoded as soon as it is opened
         _check_pixels(*_icon_size(data), limits)
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = open_tiff(data) if is_tiff(data) else Image.open(io.BytesIO(data), formats=_FORMATS)
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         raise ImageError("empty file" if not data else "not an image") from None
     except Image.DecompressionBombError:
@@ -184,10 +188,24 @@ def _check_cost(data: bytes) -> None:
         raise ImageError(f"too many comments: {comments}, and at most {_MAX_COMMENTS} are passed over")
 
 
+def _pixels(image: Image.Image, data: bytes) -> Image.Image:
+    """Decode an opened file, the first frame of an animation, as its format means it."""
+    if image.format in _PIXELS:
+        return _PIXELS[image.format].pixels(image, data)
+    if isinstance(image, JpegImageFile):
+        image.decodermaxblock = len(data)  # libjpeg cannot wait for more of an arithmetic code: it is given all at once
+    image.load()
+    return image
+
+
 def _as_8_bit(image: Image.Image) -> Image.Image:
     mode = image.mode
     if mode.startswith("I"):
         return _from_16_bit(image)
+    if mode in ("La", "RGBa"):  # multiplied by their opacity
+        *colours, opacity = image.split()
+        white = ImageChops.invert(opacity)
+        return Image.merge(mode[:-1], [ImageChops.add(colour, white) for colour in colours])
     if mode == "F":
         raise ImageError("pixels of an unknown range: 32-bit floats")
     if "A" in mode or "a" in mode or "transparency" in image.info:
@@ -201,32 +219,15 @@ def _as_8_bit(image: Image.Image) -> Image.Image:
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
     """Scale 0..65535 to 0..255; Pillow's own conversion would clip at 255."""
-    pixels = np.asarray(image).astype(np.int64)
+    pixels = np.asarray(image)
     if pixels.min() < 0 or pixels.max() > 65535:
         raise ImageError("pixels of an unknown range: 32-bit integers")
-    return Image.fromarray(np.round(pixels / 257).astype(np.uint8))
+    return grey(pixels)
 
 
 def _shown_size(image: Image.Image) -> tuple[int, int]:
     width, height = image.size
-    if image.format == "TIFF":  # Pillow turns these itself, and their size with them
-        return width, height
-    return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-        return int(orientation) if orientation in range(1, 9) else 1  # "6" as text turns nothing, for Pillow too
-    except Exception:  # broken metadata do not make a picture unusable
-        return 1
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
-    except Exception:  # as above: shown as it is stored
-        return image
+    return (height, width) if orientation_of(image) in SIDEWAYS else (width, height)
 
 
 def _reason(error: Exception) -> str:
