@@ -409,6 +409,17 @@ def jpeg2000(samples: Samples, bits: int, codestream: bool = False) -> bytes:
     return bytes(data[start:]) if codestream else bytes(data)
 
 
+def jpeg2000_grey_with_opacity(about: Samples, bits: int) -> bytes:
+    """Write grey and opacity (H, W, 2), from -128 to 127 about the middle of their range: Pillow writes 8 bits."""
+    buffer = io.BytesIO()
+    Image.fromarray((about + 128).astype(np.uint8), "LA").save(buffer, "JPEG2000")
+    data = bytearray(buffer.getvalue())
+    start = data.index(b"\xff\x4f\xff\x51")
+    for place in (start + 42, start + 45, data.index(b"ihdr") + 14):
+        data[place] = bits - 1
+    return bytes(data)
+
+
 def _jpeg2000_depths() -> Iterator[Deep]:
     for bits in (1, 4, 7, 8, 9, 10, 12, 16):
         most = 2**bits - 1
@@ -419,6 +430,12 @@ def _jpeg2000_depths() -> Iterator[Deep]:
         yield Deep(f"{bits}-bit RGB with opacity", "jp2", jpeg2000(four, bits), expected, 1.5)
         four[..., 3] = most
         yield Deep(f"{bits}-bit opaque RGBA", "jp2", jpeg2000(four, bits), levels(four[..., :3], most))
+        if bits > 8:
+            about = ramp(255, 2) - 128
+            both = about + 2 ** (bits - 1)
+            expected = levels(both[..., 0], most, both[..., 1])
+            data = jpeg2000_grey_with_opacity(about, bits)
+            yield Deep(f"{bits}-bit grey with opacity", "jp2", data, expected, 1.5)
         yield Deep(f"{bits}-bit RGB, codestream", "jp2", jpeg2000(colour, bits, True), levels(colour, most))
 
 

@@ -1,15 +1,13 @@
-import io
-
 import numpy as np
 import pytest
-from deep_images import jpeg2000, ramp
-from PIL import Image
+from deep_images import jpeg2000, jpeg2000_grey_with_opacity, ramp
 
 from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
 
 LIMITS = Limits()
+SIZ = b"\xff\x4f\xff\x51"
 
 
 @pytest.mark.parametrize("bits", [9, 10, 12, 16])
@@ -32,13 +30,23 @@ def test_one_cut_anywhere_is_refused(bits, bands):
             decode_image(data[:at], LIMITS)
 
 
-def test_what_neither_decoder_gives_as_it_is_is_refused_with_its_depths():
-    buffer = io.BytesIO()
-    Image.new("LA", (34, 34), (200, 255)).save(buffer, "JPEG2000")
-    data = bytearray(buffer.getvalue())
-    siz = data.index(b"\xff\x4f\xff\x51") + 42
-    data[siz], data[siz + 3] = 11, 11
-    with pytest.raises(ImageError, match="unsupported: a JPEG 2000 of mode LA with 12, 12 bits"):
+def test_a_second_component_without_a_definition_is_the_opacity_as_in_8_bits():
+    data = jpeg2000_grey_with_opacity(ramp(255, 2) - 128, 12)
+    plain = np.asarray(decode_image(data, LIMITS))
+    np.testing.assert_array_equal(np.asarray(decode_image(data.replace(b"cdef", b"free"), LIMITS)), plain)
+
+
+def test_a_bare_codestream_of_deep_grey_with_opacity_is_refused():
+    data = jpeg2000_grey_with_opacity(ramp(255, 2) - 128, 12)
+    with pytest.raises(ImageError, match="a bare codestream of two components of more than 8 bits"):
+        decode_image(data[data.index(SIZ) :], LIMITS)
+
+
+def test_signed_colours_of_more_than_8_bits_are_refused_with_their_depths():
+    data = bytearray(jpeg2000(ramp(4095, 3), 12))
+    for band in range(3):
+        data[data.index(SIZ) + 42 + 3 * band] |= 128
+    with pytest.raises(ImageError, match="mode RGB with signed 12, signed 12, signed 12 bits"):
         decode_image(bytes(data), LIMITS)
 
 

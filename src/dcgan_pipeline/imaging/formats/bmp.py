@@ -21,10 +21,11 @@ _TOP_BIT = 0x8000
 def pixels(image: BmpImagePlugin.BmpImageFile, data: bytes) -> Image.Image:
     """Decode an opened file to a mode of 8 bits a sample."""
     tile = image.tile[0]
-    rawmode, stride, direction = (*(tile.args or ()), 0, 0)[:3]
+    # Pillow's order: the name of the raw pixels, bytes of a row, and 1 from above or -1 from below.
+    rawmode, stride, direction = tile.args if isinstance(tile.args, tuple) and len(tile.args) == 3 else ("", 0, 0)
     image.load()
     if image.mode == "RGBA":
-        return image if image.getextrema()[3] != (0, 0) else image.convert("RGB")
+        return image if image.getchannel("A").getextrema() != (0, 0) else image.convert("RGB")
     if rawmode not in _GREEN_BITS:
         return image
     fives = depth.rounded(5)

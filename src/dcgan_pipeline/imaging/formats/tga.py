@@ -27,7 +27,7 @@ def pixels(image: TgaImagePlugin.TgaImageFile, data: bytes) -> Image.Image:
         return image.convert("RGB") if opaque or data[7] == 16 else image.convert("RGBA")
     if image.mode not in ("LA", "RGBA"):
         return found
-    if opaque or found.getextrema()[-1] == (0, 0):  # all left empty: as in BMP
+    if opaque or found.getchannel("A").getextrema() == (0, 0):  # all left empty: as in BMP
         return found.convert(image.mode[:-1])
     return Image.merge(image.mode[:-1] + "a", found.split()) if meaning == _PREMULTIPLIED else found
 
