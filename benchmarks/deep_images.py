@@ -409,6 +409,17 @@ def jpeg2000(samples: Samples, bits: int, codestream: bool = False) -> bytes:
     return bytes(data[start:]) if codestream else bytes(data)
 
 
+def jpeg2000_grey_with_opacity(about: Samples, bits: int) -> bytes:
+    """Write grey and opacity (H, W, 2), from -128 to 127 about the middle of their range: Pillow writes 8 bits."""
+    buffer = io.BytesIO()
+    Image.fromarray((about + 128).astype(np.uint8), "LA").save(buffer, "JPEG2000")
+    data = bytearray(buffer.getvalue())
+    start = data.index(b"\xff\x4f\xff\x51")
+    for place in (start + 42, start + 45, data.index(b"ihdr") + 14):
+        data[place] = bits - 1
+    return bytes(data)
+
+
 def _jpeg2000_depths() -> Iterator[Deep]:
     for bits in (1, 4, 7, 8, 9, 10, 12, 16):
         most = 2**bits - 1
@@ -419,6 +430,12 @@ def _jpeg2000_depths() -> Iterator[Deep]:
         yield Deep(f"{bits}-bit RGB with opacity", "jp2", jpeg2000(four, bits), expected, 1.5)
         four[..., 3] = most
         yield Deep(f"{bits}-bit opaque RGBA", "jp2", jpeg2000(four, bits), levels(four[..., :3], most))
+        if bits > 8:
+            about = ramp(255, 2) - 128
+            both = about + 2 ** (bits - 1)
+            expected = levels(both[..., 0], most, both[..., 1])
+            data = jpeg2000_grey_with_opacity(about, bits)
+            yield Deep(f"{bits}-bit grey with opacity", "jp2", data, expected, 1.5)
         yield Deep(f"{bits}-bit RGB, codestream", "jp2", jpeg2000(colour, bits, True), levels(colour, most))
 
 
@@ -441,12 +458,12 @@ def _tga() -> Iterator[Deep]:
     plain, keyed = levels(colour, 31), levels(colour, 31, bit * 31)
     for top in (0, 1):
         data = tga((words | top << 15).astype("<u2").tobytes(), 16, 0)
-        yield Deep(f"16-bit, no attribute bits, top bit {top}", "tga", data, plain, 1)
+        yield Deep(f"16-bit, no attribute bits, top bit {top}", "tga", data, plain)
     data = (words | bit << 15).astype("<u2").tobytes()
-    yield Deep("16-bit, one attribute bit", "tga", tga(data, 16, 1), keyed, 1)
-    yield Deep("16-bit, its bit without a meaning", "tga", tga(data, 16, 1, footer=2), plain, 1)
+    yield Deep("16-bit, one attribute bit", "tga", tga(data, 16, 1), keyed)
+    yield Deep("16-bit, its bit without a meaning", "tga", tga(data, 16, 1, footer=2), plain)
     runs = b"".join(b"\0" + data[k : k + 2] for k in range(0, len(data), 2))
-    yield Deep("16-bit, one attribute bit, packed", "tga", tga(runs, 16, 1, 10), keyed, 1)
+    yield Deep("16-bit, one attribute bit, packed", "tga", tga(runs, 16, 1, 10), keyed)
     four = ramp(255, 4)
     stored = four[..., [2, 1, 0, 3]].astype(np.uint8).tobytes()
     yield Deep("32-bit, no attribute bits", "tga", tga(stored, 32, 0), levels(four[..., :3], 255))
@@ -454,6 +471,8 @@ def _tga() -> Iterator[Deep]:
     yield Deep("32-bit, eight attribute bits", "tga", tga(stored, 32, 8), straight, 1.5)
     yield Deep("32-bit, bits of opacity", "tga", tga(stored, 32, 8, footer=3), straight, 1.5)
     yield Deep("32-bit, bits without a meaning", "tga", tga(stored, 32, 8, footer=1), levels(four[..., :3], 255))
+    empty = np.dstack([four[..., [2, 1, 0]], np.zeros_like(four[..., 3])]).astype(np.uint8).tobytes()
+    yield Deep("32-bit, bits of opacity never set", "tga", tga(empty, 32, 8), levels(four[..., :3], 255))
     multiplied = four.copy()
     multiplied[..., :3] = four[..., :3] * four[..., 3:] // 255
     stored = multiplied[..., [2, 1, 0, 3]].astype(np.uint8).tobytes()
@@ -503,9 +522,43 @@ def _gif() -> Iterator[Deep]:
     yield Deep("first frame a part of the screen", "gif", bytes(data), expected)
 
 
+def bmp(words: NDArray[np.integer], bits: int, masks: tuple[int, ...] = (), header: int = 40) -> bytes:
+    """Write whole numbers (H, W), a pixel each, from below; masks say which bits are red, green, blue and opacity."""
+    height, width = words.shape
+    flat = words[::-1].astype(f"<u{bits // 8}").view(np.uint8).reshape(height, -1)
+    rows = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4))).tobytes()
+    size = (header, width, height, 1, bits, 3 if masks else 0, 0, 0, 0, 0, 0)
+    head = struct.pack("<IiiHHIIiiII", *size) + struct.pack(f"<{len(masks)}I", *masks)
+    head = head.ljust(header, b"\0")
+    return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(rows), 0, 0, 14 + len(head)) + head + rows
+
+
+def _bmp() -> Iterator[Deep]:
+    five, six, bit = ramp(31, 3), ramp(63, 3)[..., 1], ramp(1)[..., 0]
+    words = five[..., 0] << 10 | five[..., 1] << 5 | five[..., 2]
+    masks = (0x7C00, 0x3E0, 0x1F)
+    yield Deep("5, 5, 5 bits", "bmp", bmp(words, 16), levels(five, 31))
+    yield Deep("5, 5, 5 bits by masks, top bit set", "bmp", bmp(words | 1 << 15, 16, masks), levels(five, 31))
+    keyed = bmp(words | bit << 15, 16, (*masks, 0x8000), 108)
+    yield Deep("5, 5, 5 bits and one of opacity", "bmp", keyed, levels(five, 31, bit * 31))
+    empty = bmp(words, 16, (*masks, 0x8000), 108)
+    yield Deep("5, 5, 5 bits and one of opacity, never set", "bmp", empty, levels(five, 31))
+    words = five[..., 0] << 11 | six << 5 | five[..., 2]
+    expected = np.dstack([five[..., 0] * 255 / 31, six * 255 / 63, five[..., 2] * 255 / 31])
+    yield Deep("5, 6, 5 bits", "bmp", bmp(words, 16, (0xF800, 0x7E0, 0x1F)), expected)
+    four = ramp(255, 4)
+    words = four[..., 3] << 24 | four[..., 0] << 16 | four[..., 1] << 8 | four[..., 2]
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    yield Deep("32 bits, the highest 8 unused", "bmp", bmp(words, 32), levels(four[..., :3], 255))
+    straight = levels(four[..., :3], 255, four[..., 3])
+    yield Deep("32 bits with opacity", "bmp", bmp(words, 32, masks, 108), straight, 1.5)
+    empty = bmp(words & 0xFFFFFF, 32, masks, 108)
+    yield Deep("32 bits with opacity, never set", "bmp", empty, levels(four[..., :3], 255))
+
+
 @cache
 def every_kind() -> list[Deep]:
     """Return one file of every kind."""
     tiffs = (_tiff_depths, _tiff_layouts, _tiff_ranges, _tiff_opacity, _tiff_palettes, _tiff_luma, _tiff_pages)
-    others = (_png_depths, _png_animations, _jpeg2000_depths, _tga, _netpbm, _sgi, _gif)
+    others = (_png_depths, _png_animations, _jpeg2000_depths, _tga, _bmp, _netpbm, _sgi, _gif)
     return [deep for make in (*tiffs, *others) for deep in make()]

@@ -508,3 +508,25 @@ def test_a_small_decode_refuses_what_a_whole_one_does(max_side):
     for data in (b"no image", BASELINE[: len(BASELINE) // 2]):
         with pytest.raises(ImageError, match=r"not an image|cut short"):
             decode_small(data, LIMITS, max_side)
+
+
+def arithmetic_jpeg(height, parts):
+    """Write a JPEG of arithmetic codes, each block with a code of its own: any bytes are one."""
+
+    def segment(marker, content):
+        return struct.pack(">HH", 0xFF00 | marker, len(content) + 2) + content
+
+    frame = segment(0xC9, struct.pack(">BHHBBBB", 8, height, 512, 1, 1, 0x11, 0))
+    start = b"\xff\xd8" + segment(0xDD, b"\0\1") + segment(0xDB, bytes([0, *[1] * 64])) + frame
+    joined = b"".join(part + bytes([0xFF, 0xD0 + k % 8]) for k, part in enumerate(parts[:-1])) + parts[-1]
+    return start + segment(0xDA, b"\1\1\0\0\x3f\0") + joined + b"\xff\xd9"
+
+
+def test_an_arithmetic_jpeg_of_more_than_64_kib_is_decoded():
+    """Its decoder cannot wait for more data: the upper half, which is a small file, must be that of the whole."""
+    parts = [bytes(row) for row in np.random.default_rng(1).integers(0, 255, (64 * 64, 20), np.uint8)]
+    whole, half = arithmetic_jpeg(512, parts), arithmetic_jpeg(256, parts[: 32 * 64])
+    assert len(half) < 65_536 < len(whole)
+    found, upper = (np.asarray(decode_image(data, LIMITS)) for data in (whole, half))
+    assert upper.std() > 1
+    np.testing.assert_array_equal(found[:256], upper)

@@ -21,7 +21,7 @@ from PIL.IcoImagePlugin import IcoFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from dcgan_pipeline.imaging.boxes import Box, Edges
-from dcgan_pipeline.imaging.formats import gif, jpeg2000, png, sgi, tga
+from dcgan_pipeline.imaging.formats import bmp, gif, jpeg2000, png, sgi, tga
 from dcgan_pipeline.imaging.formats.depth import grey
 from dcgan_pipeline.imaging.formats.tiff import is_tiff, open_tiff
 from dcgan_pipeline.imaging.orientation import FROM_BELOW, FROM_RIGHT, SIDEWAYS, orientation_of, upright
@@ -37,7 +37,7 @@ _FORMATS = (
 _ICON = b"\0\0\1\0"
 _MAX_SCANS = 100  # of a progressive JPEG, which has about ten; libtiff has the same limit
 _MAX_COMMENTS = 1000  # in pixels written as text
-_PIXELS = {"GIF": gif, "JPEG2000": jpeg2000, "PNG": png, "SGI": sgi, "TGA": tga}  # whose own module decodes them
+_MODULES = {"BMP": bmp, "DIB": bmp, "GIF": gif, "JPEG2000": jpeg2000, "PNG": png, "SGI": sgi, "TGA": tga}
 
 
 class Decoded(NamedTuple):
@@ -190,8 +190,8 @@ def _check_cost(data: bytes) -> None:
 
 def _pixels(image: Image.Image, data: bytes) -> Image.Image:
     """Decode an opened file, the first frame of an animation, as its format means it."""
-    if image.format in _PIXELS:
-        return _PIXELS[image.format].pixels(image, data)
+    if image.format in _MODULES:
+        return _MODULES[image.format].pixels(image, data)
     if isinstance(image, JpegImageFile):
         image.decodermaxblock = len(data)  # libjpeg cannot wait for more of an arithmetic code: it is given all at once
     image.load()

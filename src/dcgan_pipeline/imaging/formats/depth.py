@@ -40,3 +40,13 @@ def from_halves(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.u
         beyond = low[rows].astype(np.int16) - high[rows]
         scaled[rows] = high[rows] + (beyond > 128) - (beyond < -128)
     return scaled
+
+
+def rounded(bits: int) -> list[int]:
+    """Return, for each of 256 levels, the nearest one where it came of ``bits`` bits by cutting off (``Image.point``).
+
+    Pillow scales the 5 and 6 bits of a 16-bit pixel so.
+    """
+    found = np.arange(256, dtype=np.uint8)
+    found[np.arange(2**bits) * 255 // (2**bits - 1)] = table(2**bits - 1)
+    return [int(level) for level in found]

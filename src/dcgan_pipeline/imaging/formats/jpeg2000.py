@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from dcgan_pipeline.imaging.formats import depth
 from dcgan_pipeline.imaging.sources import ImageError
 
 _SIZ = b"\xff\x4f\xff\x51"  # begin of a codestream, and of the marker with its sizes
-_BANDS = {1: "L", 3: "RGB", 4: "RGBA"}
+_BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 class _Component(NamedTuple):
@@ -81,21 +82,42 @@ def _unshifted(bits: int) -> list[int]:
 
 
 def _more_bits(data: bytes, components: list[_Component]) -> Image.Image:
+    if len(components) == 2:  # OpenCV gives the first of two only: the opacity is asked for as if it were the grey
+        bands = [_samples(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)]
+        bands += [_samples(_exchanged(data), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)]
+    else:
+        samples = _samples(data, cv2.IMREAD_UNCHANGED)
+        bands = [samples] if samples.ndim == 2 else [samples[..., band] for band in (2, 1, 0, 3)[: samples.shape[2]]]
+    if len(bands) != len(components):
+        raise ImageError("unreadable: OpenCV does not decode it")
+    levels = []
+    for band, component in zip(bands, components, strict=True):
+        greatest = 2**component.bits - 1
+        levels.append(Image.fromarray(depth.table(greatest)[np.minimum(band, greatest)]))
+    return Image.merge(_BANDS[len(components)], levels)
+
+
+def _samples(data: bytes, how: int) -> NDArray[np.uint16]:
     log = cv2.utils.logging
     level = log.getLogLevel()
     log.setLogLevel(log.LOG_LEVEL_SILENT)  # it writes a line about a codestream without a colour space
     try:
-        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        samples = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:
         samples = None
     finally:
         log.setLogLevel(level)
-    if samples is None or samples.size != samples.shape[0] * samples.shape[1] * len(components):
+    if samples is None:
         raise ImageError("unreadable: OpenCV does not decode it")
-    samples = samples.reshape(*samples.shape[:2], -1)
-    order = [2, 1, 0, 3] if len(components) > 1 else [0]  # OpenCV's is BGR
-    scaled = np.empty(samples.shape, np.uint8)
-    for band, component in enumerate(components):
-        greatest = 2**component.bits - 1
-        scaled[..., band] = depth.table(greatest)[np.minimum(samples[..., order[band]], greatest)]
-    return Image.fromarray(scaled.squeeze(2) if len(components) == 1 else scaled, _BANDS[len(components)])
+    return samples.astype(np.uint16, copy=False)
+
+
+def _exchanged(data: bytes) -> bytes:
+    """Let the second of two components be the grey and the first the opacity (channel definitions, T.800, I.5.3.6)."""
+    start = data.find(b"jp2h", 0, data.find(_SIZ)) - 4
+    if start < 0:
+        raise ImageError("unsupported: a bare codestream of two components of more than 8 bits")
+    size = struct.unpack_from(">I", data, start)[0]
+    header = data[start + 4 : start + size].replace(b"cdef", b"free")  # a box that says nothing
+    meaning = struct.pack(">I4s7H", 22, b"cdef", 2, *(1, 0, 1), *(0, 1, 0))  # component, kind, colour: 1 is opacity
+    return data[:start] + struct.pack(">I", size + len(meaning)) + header + meaning + data[start + size :]

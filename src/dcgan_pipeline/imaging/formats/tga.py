@@ -11,6 +11,8 @@ import struct
 
 from PIL import Image, TgaImagePlugin
 
+from dcgan_pipeline.imaging.formats import depth
+
 _FOOTER = b"TRUEVISION-XFILE.\0"
 _ATTRIBUTES = 494  # where the extension says what the bits mean
 _NO_OPACITY, _PREMULTIPLIED = (0, 1, 2), 4
@@ -19,21 +21,25 @@ _PILLOWS, _RIGHT = "BGRA;15Z", "BGRA;15"
 
 def pixels(image: TgaImagePlugin.TgaImageFile, data: bytes) -> Image.Image:
     """Decode an opened file to a mode of 8 bits a sample."""
-    meaning = _meaning(data)
+    found, meaning = _load(image), _meaning(data)
     opaque = data[17] & 15 == 0 or meaning in _NO_OPACITY
+    if image.mode == "P" and image.palette is not None and image.palette.mode == "RGBA":
+        return image.convert("RGB") if opaque or data[7] == 16 else image.convert("RGBA")
+    if image.mode not in ("LA", "RGBA"):
+        return found
+    if opaque or found.getchannel("A").getextrema() == (0, 0):  # all left empty: as in BMP
+        return found.convert(image.mode[:-1])
+    return Image.merge(image.mode[:-1] + "a", found.split()) if meaning == _PREMULTIPLIED else found
+
+
+def _load(image: TgaImagePlugin.TgaImageFile) -> Image.Image:
+    sixteen = False
     for k, tile in enumerate(image.tile):
         if isinstance(tile.args, tuple) and tile.args[0] == _PILLOWS:
             image.tile[k] = tile._replace(args=(_RIGHT, *tile.args[1:]))
+            sixteen = True
     image.load()
-    if image.mode == "P" and image.palette is not None and image.palette.mode == "RGBA":
-        return image.convert("RGB") if opaque or data[7] == 16 else image.convert("RGBA")
-    if image.mode == "RGBA" and opaque:
-        return image.convert("RGB")
-    if image.mode == "LA" and opaque:
-        return image.getchannel("L")
-    if image.mode == "RGBA" and meaning == _PREMULTIPLIED:
-        return Image.merge("RGBa", image.split())
-    return image
+    return image.point([*depth.rounded(5) * 3, *range(256)]) if sixteen else image
 
 
 def _meaning(data: bytes) -> int | None:

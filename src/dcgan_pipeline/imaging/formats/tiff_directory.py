@@ -98,12 +98,16 @@ def picture_page(data: bytes) -> Directory:
     ImageError
         Where it is a camera's raw file, or has no page.
     """
-    pages = list(islice(_directories(data), _MOST))
+    found = list(islice(_directories(data), _MOST))
+    pages = [page for page in found if page is not None]
     if not pages:
         raise ImageError("cut short: a TIFF without a page")
     if data[8:10] == b"CR" or any(page.value(PHOTOMETRIC, 0) in _SENSOR for page in pages):
         raise ImageError("a camera's raw file: develop it, and give the TIFF or JPEG")
-    return next((page for page in pages if _is_picture(page)), pages[0])
+    picture = next((page for page in pages if _is_picture(page)), None)
+    if picture is None and None in found:
+        raise ImageError("cut short: behind a small copy or a mask, a page lies beyond its end")
+    return picture or pages[0]
 
 
 def _is_picture(page: Directory) -> bool:
@@ -111,21 +115,20 @@ def _is_picture(page: Directory) -> bool:
     return not kind & (_REDUCED | _MASK) and page.value(OLD_SUBFILE, 1) != 2 and page.value(PHOTOMETRIC, 0) != 4
 
 
-def _directories(data: bytes) -> Iterator[Directory]:
-    """Walk the pages in their order, each followed by those below it."""
+def _directories(data: bytes) -> Iterator[Directory | None]:
+    """Walk the pages in their order, each followed by those below it; None stands for one beyond the end."""
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     waiting, seen = [_number(data, order, 8 if big else 4, big)], set()
     while waiting:
         at = waiting.pop(0)
-        if at in seen or not 0 < at < len(data):
+        if at in seen or at == 0:
             continue
         seen.add(at)
         page, following = _directory(data, order, at, big)
-        if page is None:
-            continue
         yield page
-        waiting = [*page.values(SUB_DIRECTORIES)[:_MOST], *waiting, following]
+        if page is not None:
+            waiting = [*page.values(SUB_DIRECTORIES)[:_MOST], *waiting, following]
 
 
 def _number(data: bytes, order: str, at: int, big: bool) -> int:
