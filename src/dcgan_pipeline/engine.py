@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 from pydantic import Field
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Settings, unless
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -39,6 +39,10 @@ class EngineSettings(Settings):
     name: Literal["local", "processes", "ray"] = "local"
     workers: int | None = Field(default=None, ge=1)
     """Tasks under way at once: processes of the pool, or tasks on Ray; none means one a core (of the cluster)."""
+
+    def inert(self) -> dict[str, str]:
+        """This process is one."""
+        return unless(self.name != "local", "engine.name is local: this process does all the work", "workers")
 
 
 def run_tasks(

@@ -42,7 +42,7 @@ class Settings(BaseModel):
         values
             The dictionary of the parameters file.
         name
-            What the values are called there, for the message.
+            What the values are called there, for the message; empty at the top of a file.
 
         Raises
         ------
@@ -176,7 +176,7 @@ def _settings_in(annotation: Any) -> type[BaseModel] | None:
 
 def _one_line(error: ValidationError, cls: type[BaseModel], name: str) -> str:
     first = error.errors()[0]
-    where = ".".join([name, *(str(part) for part in first["loc"])])
+    where = ".".join([*filter(None, [name]), *(str(part) for part in first["loc"])])
     if first["type"] == "extra_forbidden":
         known = cls
         for part in first["loc"][:-1]:  # walk down to the nested settings that refused the key

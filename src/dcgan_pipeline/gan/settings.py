@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from importlib import resources
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings, QualitySettings
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Place, Settings, unless
 
 
 class ConvLayer(NamedTuple):
@@ -228,6 +227,11 @@ class TrainSettings(Settings):
                 )
         return self
 
+    def inert(self) -> dict[str, str]:
+        """One process shares nothing, and images that are streamed are not on the device."""
+        alone = unless(self.processes > 1, "train.processes is 1", "batch_norm")
+        return alone | unless(self.data != "stream", "train.data is stream", "device_memory")
+
     def total_steps(self, images: int) -> int:
         """Minibatches of the whole training; an epoch is the whole batches in the training set."""
         if self.steps is not None:
@@ -252,7 +256,7 @@ class TrainSettings(Settings):
 class ImportSettings(Settings):
     """``params:import_weights``: networks that their authors published."""
 
-    folder: Path | None = None
+    folder: Place | None = None
     """Of numbered .npy arrays; see :mod:`dcgan_pipeline.gan.authors_weights`."""
     latent: Literal["uniform", "normal"] = "normal"
     """What z is drawn from."""

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Place, Settings, unless
 
 _INCEPTION = ("fid", "kid", "inception_score")
 METRICS = ("nearest", "frechet_untrained", "kernel_untrained", *_INCEPTION)  # of gan.quality.judge.REGISTRY
@@ -49,6 +49,11 @@ class DiagnosticsSettings(Settings):
             )
         return self
 
+    def inert(self) -> dict[str, str]:
+        """Only one answer to a collapse goes back."""
+        back = self.on_collapse == "rollback"
+        return unless(back, f"train.diagnostics.on_collapse is {self.on_collapse}", "max_rollbacks")
+
 
 class QualitySettings(Settings):
     """``params:train.quality``: how good the samples are, while training runs."""
@@ -60,7 +65,7 @@ class QualitySettings(Settings):
     """Samples, and at most as many images beside them."""
     held_out: int = Field(default=0, ge=0)
     """Images that are not trained on and that samples are compared with; 0: with images of the training set."""
-    inception_weights: str | None = None
+    inception_weights: Place | None = None
     """File of torch-fidelity's Inception weights, for fid, kid and inception_score; nothing is downloaded."""
 
     @model_validator(mode="after")
@@ -79,3 +84,10 @@ class QualitySettings(Settings):
                 "(weights-inception-2015-12-05-6726825d.pth), got none; give it, or leave the metric out"
             )
         return self
+
+    def inert(self) -> dict[str, str]:
+        """Nothing is measured without times for it, and some metrics need no file."""
+        inception = any(name in _INCEPTION for name in self.metrics)
+        found = unless(inception, f"no metric of {', '.join(_INCEPTION)} is asked for", "inception_weights")
+        never = unless(self.every is not None, "train.quality.every is null", "metrics", "samples", "inception_weights")
+        return found | never

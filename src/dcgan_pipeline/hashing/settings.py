@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Settings, unless
 
 
 class AlterationSettings(Settings):
@@ -81,3 +81,7 @@ class DedupSettings(Settings):
     """Groups drawn, the largest first."""
     gallery_members: int = Field(default=10, ge=2)
     """Images drawn of each."""
+
+    def inert(self) -> dict[str, str]:
+        """Equal codes need no search."""
+        return unless(self.radius > 0, "dedup.radius is 0: equal codes are looked for", "probes")

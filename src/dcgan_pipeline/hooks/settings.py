@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from kedro.framework.context import KedroContext
@@ -9,10 +10,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.errors import InputError
-
-# Parameters beside the stages' own; all but the first two are places, for `--params=source=...`.
-SHARED = ("seed", "device", "source", "labelled_source", "test_source", "checkpoints")
 
 
 class ProtocolHooks:
@@ -36,57 +35,85 @@ class ProtocolHooks:
 
 
 class SettingsHooks:
-    """Refuse wrong settings of any stage before the first node, and before an MLflow run is opened."""
+    """Refuse wrong settings, and those that would change nothing, before the first node and before an MLflow run."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the reader of files, which knows what they read of what a run is given."""
+        self._loader = cast(ProjectConfigLoader, context.config_loader)
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Parse the settings of every stage that is about to run."""
-        from dcgan_pipeline.devices import resolve_device
-        from dcgan_pipeline.engine import EngineSettings
-        from dcgan_pipeline.gan.conditional import refuse_conditional
-        from dcgan_pipeline.gan.settings import ImportSettings, TrainSettings, resolve_architecture
-        from dcgan_pipeline.hashing.settings import DedupSettings
-        from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-        from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
-        from dcgan_pipeline.representation.baselines import BaselinesSettings
-        from dcgan_pipeline.representation.labelled import check_labelled
-        from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Check what the run was given, and parse the settings of every stage that is about to run."""
+        from dcgan_pipeline.hooks.given import Readers, refuse_inert, refuse_unknown_tags, refuse_unread
+        from dcgan_pipeline.hooks.versions import check_load_versions
+        from dcgan_pipeline.parameters import SharedSettings, stage_settings
 
-        schemas: dict[str, Any] = {
-            "engine": EngineSettings,
-            "faces": FacesSettings,
-            "preprocess": PreprocessSettings,
-            "dedup": DedupSettings,
-            "train": TrainSettings,
-            "features": FeaturesSettings,
-            "evaluate": EvaluateSettings,
-            "baselines": BaselinesSettings,
-            "visualize": VisualizeSettings,
-            "sample": SampleSettings,
-            "import_weights": ImportSettings,
-        }
-        given = catalog.load("parameters")
-        known = [*schemas, *SHARED]
-        for name in given:
-            if name not in known:
-                raise InputError(f"{name} is not a setting; the settings are: {', '.join(known)}")
-        needed = [stage for stage in schemas if f"params:{stage}" in pipeline.inputs()]
-        parsed = {stage: schemas[stage].parse(given[stage], stage) for stage in needed}
-        if "params:device" in pipeline.inputs():
-            resolve_device(given["device"])
-        if "train" in parsed and "preprocess" in parsed:  # the images are yet to be made: they will fit, or not
-            train, made = parsed["train"], parsed["preprocess"]
-            shape = (1, made.channels, made.image_size, made.image_size)
-            architecture = resolve_architecture(train.preset, train.architecture, shape)
-            if "features" in parsed:
-                refuse_conditional(architecture.model_dump(), "features need")
-        if "evaluate" in parsed:
-            made = {name for node in pipeline.nodes for name in node.outputs}
-            for name in ("evaluation", "label_curve", "comparison", "sample_evaluation"):
-                if name in made:
-                    parsed["evaluate"].judges("nearest" if name == "sample_evaluation" else "svm")
-        if "evaluate" in parsed and "labelled_train" in pipeline.inputs():
-            judged = parsed["evaluate"]
-            if "label_curve" in made and "evaluation" not in made:
-                judged = judged.model_copy(update={"labels_per_class": judged.fewest_of_curve})
-            check_labelled(catalog.load("labelled_train"), catalog.load("labelled_test"), judged, given["seed"])
+        given, values = run_params.get("runtime_params") or {}, catalog.load("parameters")
+        readers = Readers(self._loader, catalog)
+        _refuse_unknown(values, given, readers.names())
+        refuse_unknown_tags(run_params.get("tags"), pipeline)
+        check_load_versions(run_params.get("load_versions") or {}, pipeline, catalog)
+        refuse_unread(run_params, pipeline, readers)
+        shared = {name: values[name] for name in SharedSettings.model_fields if name in values}
+        SharedSettings.parse(shared, "")
+        needed = [name for name in stage_settings() if f"params:{name}" in pipeline.inputs()]
+        parsed = {name: stage_settings()[name].parse(values[name], name) for name in needed}
+        refuse_inert(given, _as_read(parsed, pipeline))
+        _check_together(parsed, pipeline, catalog)
+
+
+def _refuse_unknown(values: Mapping[str, Any], given: Mapping[str, Any], in_files: set[str]) -> None:
+    """Refuse a name that is no setting; places are settings for one run, and no file of parameters gives them."""
+    from dcgan_pipeline.parameters import SharedSettings, stage_settings
+    from dcgan_pipeline.pipeline_registry import register_pipelines
+
+    inputs = {name for pipeline in register_pipelines().values() for name in pipeline.inputs()}
+    read = {name.removeprefix("params:").split(".")[0] for name in inputs if name.startswith("params:")}
+    places = sorted({name.split(".")[0] for name in in_files} - read)
+    known = dict.fromkeys([*stage_settings(), *SharedSettings.model_fields, *sorted(read), *places])
+    for name in values:
+        if name not in known:
+            raise InputError(f"{name} is not a setting; the settings are: {', '.join(known)}")
+        if name in places and name not in given:
+            raise InputError(
+                f"{name} must be given for a run, and a parameters file gives it, as {values[name]!r}; write "
+                f"--params={name}=..., or the place itself in conf/local/catalog.yml"
+            )
+
+
+def _as_read(parsed: Mapping[str, Any], pipeline: Pipeline) -> dict[str, Any]:
+    """Complete what switches settings off by what the nodes themselves change or leave."""
+    found = dict(parsed)
+    made = pipeline.all_outputs()
+    if "evaluate" in found and "label_curve" in made:  # it puts its own numbers of labels in the place of one
+        found["evaluate"] = found["evaluate"].model_copy(update={"labels_per_class": found["evaluate"].fewest_of_curve})
+    return found
+
+
+def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Check what settings say of one another, of the images and of this machine."""
+    from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.gan.conditional import refuse_conditional
+    from dcgan_pipeline.gan.settings import resolve_architecture
+    from dcgan_pipeline.representation.labelled import check_labelled
+
+    if "params:device" in pipeline.inputs():
+        resolve_device(catalog.load("params:device"))
+    if "train" in parsed and "preprocess" in parsed:  # the images are yet to be made: they will fit, or not
+        train, images = parsed["train"], parsed["preprocess"]
+        shape = (1, images.channels, images.image_size, images.image_size)
+        architecture = resolve_architecture(train.preset, train.architecture, shape)
+        if "features" in parsed:
+            refuse_conditional(architecture.model_dump(), "features need")
+    if "evaluate" not in parsed:
+        return
+    judged, made = parsed["evaluate"], pipeline.all_outputs()
+    for name in ("evaluation", "label_curve", "comparison", "sample_evaluation"):
+        if name in made:
+            judged.judges("nearest" if name == "sample_evaluation" else "svm")
+    if "labelled_train" in pipeline.inputs():
+        if "label_curve" in made and "evaluation" not in made:
+            judged = judged.model_copy(update={"labels_per_class": judged.fewest_of_curve})
+        sets = catalog.load("labelled_train"), catalog.load("labelled_test")
+        check_labelled(*sets, judged, catalog.load("params:seed"))

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Place, Settings, unless
 
 
 class Limits(Settings):
@@ -21,7 +21,7 @@ class Limits(Settings):
 class HaarSettings(Settings):
     """OpenCV's Haar cascade: the paper's "OpenCV face detector" (paper 4.2); its values are published nowhere."""
 
-    cascade: str = "haarcascade_frontalface_default.xml"
+    cascade: Place = "haarcascade_frontalface_default.xml"
     """A file of ``cv2.data.haarcascades``, or a path."""
     scale_factor: float = Field(default=1.1, gt=1)
     min_neighbors: int = Field(default=5, ge=0)
@@ -32,7 +32,7 @@ class HaarSettings(Settings):
 class YuNetSettings(Settings):
     """OpenCV's ``FaceDetectorYN``: YuNet, a small network whose ONNX file is the user's."""
 
-    model: str | None = None
+    model: Place | None = None
     """Path of the file: ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo."""
     search_min_score: float = Field(default=0.7, ge=0, le=1)
     """Weaker faces are not searched for."""
@@ -64,6 +64,16 @@ class FacesSettings(Settings):
     images_per_task: int = Field(default=128, ge=1)
     sheet_images: int = Field(default=12, ge=1)
     """Photographs on the contact sheet."""
+
+    def inert(self) -> dict[str, str]:
+        """Each detector has settings of its own; the centred square has one rule, its side."""
+        faces = ("detect_max_side", "min_score", "margin", "suppress_iou", "faces_per_image")
+        reason = f"faces.detector is {self.detector}"
+        return {
+            **unless(self.detector != "none", reason, *faces),
+            **unless(self.detector == "haar", reason, "haar"),
+            **unless(self.detector == "yunet", reason, "yunet"),
+        }
 
 
 class PreprocessSettings(Settings):

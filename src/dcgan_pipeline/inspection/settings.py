@@ -28,10 +28,10 @@ class SampleSettings(Settings):
     """``params:sample``."""
 
     count: int = Field(default=64, ge=1)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
     """None: the seed that all stages share."""
-    classes: list[str | int] | None = Field(default=None, min_length=1)
-    """Of a conditional gan, by name or number, one or several in turn; none: all."""
+    classes: list[str] | None = Field(default=None, min_length=1)
+    """Of a conditional gan, by name, or by number where no class has that name, one or several in turn; none: all."""
     format: Literal["grid", "folder", "zip"] = "grid"
     """grid: one PNG; folder: a PNG a sample, in folders of 10 000; zip: the same PNGs, in zips of 10 000."""
     batch_norm: Literal["recomputed", "batch"] = "recomputed"

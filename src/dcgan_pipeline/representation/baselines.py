@@ -33,7 +33,7 @@ from dcgan_pipeline.representation.search import SearchSettings, Trial, best_tri
 from dcgan_pipeline.representation.settings import EvaluateSettings, KMeansSettings, PcaSettings
 from dcgan_pipeline.representation.standardised import Standardised, moments
 from dcgan_pipeline.representation.supervised import check_labelled
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Settings, unless
 from dcgan_pipeline.weights import Weights
 
 _BATCH, _ROWS = 256, 4096  # images at once, and rows of a shard
@@ -57,6 +57,13 @@ class BaselinesSettings(Settings):
     kmeans: KMeansSettings = KMeansSettings()
     supervised: SearchSettings = SearchSettings()
     fine_tuned: SearchSettings = SearchSettings()
+
+    def inert(self) -> dict[str, str]:
+        """What is not asked for; and only fine-tuning starts from convolutions that are there."""
+        found = {"supervised.convolutions": "the supervised network starts from nothing"}
+        for kind in ("pca", "kmeans", "supervised", "fine_tuned"):
+            found |= unless(kind in self.kinds, f"baselines.kinds is {'+'.join(self.kinds)}", kind)
+        return found
 
 
 @dataclass(frozen=True)

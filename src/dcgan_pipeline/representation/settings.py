@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Settings, unless
 
 
 class FeaturesSettings(Settings):
@@ -84,6 +84,7 @@ class PublishedRow(Settings):
     """The images that a GAN must have learned from to be compared with it: a name for ``learned_from``."""
 
 
+_NAMES = ("learned_from", "judged_on")
 Labels = Annotated[int, Field(ge=1)] | Literal["all"]
 
 
@@ -146,6 +147,18 @@ class EvaluateSettings(Settings):
             if not found or list(found) != sorted(set(found)) or found[0] <= 0:
                 raise ValueError(f"{name} must be positive and ascending, got {list(found)}")
         return self
+
+    def inert(self) -> dict[str, str]:
+        """A classifier has settings of its own; all labels are one draw; names are for published results."""
+        reason = f"evaluate.protocol is {self.protocol}, with classifier {self.classifier}"
+        svm = ("labels_per_class", "validation", "selection_draws", "report_draws", "C", "curve", "curve_draws")
+        every = "evaluate.labels_per_class is all: there is one draw of them"
+        return {
+            **unless(bool(self.published), f"evaluate.protocol {self.protocol} has no published results", *_NAMES),
+            **unless(self.labels_per_class != "all", every, "selection_draws", "report_draws"),
+            **unless(self.classifier == "svm", reason, *svm),
+            **unless(self.classifier == "nearest", reason, "samples"),
+        }
 
     def judges(self, classifier: str) -> None:
         """Check that the protocol is of a classifier.
