@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich import get_console
-from rich.table import Table
 from rich.text import Text
 
 # What a metric is called on the screen, and how it is shown; in the order of the stages.
@@ -28,12 +27,11 @@ def print_summary(title: str, metrics: dict[str, float], pictures: dict[str, Pat
     rows = summary_rows(metrics, pictures)
     if not rows:
         return
-    table = Table(title=Text(title, style="bold"), show_header=False, title_justify="left")
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(Text(name), Text(value))  # brackets in a path are brackets
-    get_console().print(table)
+    console, width = get_console(), max(len(name) for name, _ in rows)
+    lines = [Text(title, style="bold")]  # no markup: brackets in a path are brackets
+    lines += [Text.assemble((f"  {name:<{width}}", "cyan"), "  ", value) for name, value in rows]
+    for line in lines:
+        console.print(line, soft_wrap=True)  # never broken by us: a path is there to be copied, also where it is piped
 
 
 def summary_rows(metrics: dict[str, float], pictures: dict[str, Path]) -> list[tuple[str, str]]:
