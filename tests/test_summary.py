@@ -87,3 +87,14 @@ def test_brackets_in_a_path_are_printed(console):
 def test_nothing_prints_nothing(console):
     print_summary("default run", {}, {})
     assert console.export_text() == ""
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_path_is_whole_on_a_narrow_screen_and_in_a_pipe(monkeypatch, width):
+    found = Console(record=True, width=width)
+    monkeypatch.setattr(summary, "get_console", lambda: found)
+    path = Path("/a/long/way", *["folder"] * 30, "grid.png")
+    print_summary("default run", {"faces.images": 1.0}, {"sample_grid": path})
+    lines = found.export_text().splitlines()
+    assert lines[0] == "default run"
+    assert [line.split()[-1] for line in lines[1:]] == ["1", str(path)]

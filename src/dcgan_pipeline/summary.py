@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich import get_console
-from rich.table import Table
 from rich.text import Text
 
 # What a metric is called on the screen, and how it is shown; in the order of the stages.
@@ -25,19 +24,14 @@ _LINES = {
 
 def print_summary(title: str, metrics: dict[str, float], pictures: dict[str, Path], page: str = "") -> None:
     """Print metrics and the places of pictures, and the run's page, on rich's console; nothing where there are none."""
-    rows = summary_rows(metrics, pictures)
-    if not rows and not page:
+    rows = summary_rows(metrics, pictures) + ([("run in MLflow", page)] if page else [])
+    if not rows:
         return
-    table = Table(title=Text(title, style="bold"), show_header=False, title_justify="left")
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(Text(name), Text(value))  # brackets in a path are brackets
-    console = get_console()
-    if rows:
-        console.print(table)
-    if page:  # in one piece, however narrow the window: it is there to be followed
-        console.print(Text(f"in MLflow: {page}"), soft_wrap=True)
+    console, width = get_console(), max(len(name) for name, _ in rows)
+    lines = [Text(title, style="bold")]  # no markup: brackets in a path are brackets
+    lines += [Text.assemble((f"  {name:<{width}}", "cyan"), "  ", value) for name, value in rows]
+    for line in lines:
+        console.print(line, soft_wrap=True)  # never broken by us: a path is there to be copied, also where it is piped
 
 
 def summary_rows(metrics: dict[str, float], pictures: dict[str, Path]) -> list[tuple[str, str]]:

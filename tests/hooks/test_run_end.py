@@ -34,8 +34,13 @@ def start_training(project):
 def test_an_interrupted_run_is_killed_in_mlflow_and_leaves_no_version(prepared, how):
     process = start_training(prepared)
     process.send_signal(how)
-    process.communicate(timeout=120)
-    assert process.returncode != 0
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + how
+    assert "Traceback" not in errors
+    if how == signal.SIGINT:
+        assert (
+            errors.strip().splitlines()[-1].endswith(f"--pipelines=train --params={ENDLESS},train.resume=True` goes on")
+        )
     run = prepared.mlflow_runs()[0]
     assert run.info.status == "KILLED"
     client = MlflowClient(f"sqlite:///{prepared.path}/mlflow.db")
@@ -106,6 +111,24 @@ def test_a_run_is_named_after_what_it_runs_and_what_was_changed():
     params = {"train": {"steps": 5, "architecture": {"width": 8}}}
     name = run_name({"pipeline_names": ["train"], "env": "cifar10", "runtime_params": params})
     assert name == "train · cifar10 · train.steps=5 · train.architecture.width=8"
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ({"to_outputs": ["regions"]}, "to-outputs=regions"),
+        (
+            {"node_names": ("train.draw_losses", "train.draw_diagnostics")},
+            "nodes=train.draw_losses+train.draw_diagnostics",
+        ),
+        ({"pipeline_names": ["train"], "from_nodes": ["train.draw_losses"]}, "train · from-nodes=train.draw_losses"),
+        ({"tags": ("faces",), "env": "photos"}, "tags=faces · photos"),
+        ({"namespaces": ["dedup"]}, "namespaces=dedup"),
+        ({"only_missing_outputs": True}, "only missing outputs"),
+    ],
+)
+def test_a_run_of_some_nodes_is_named_after_them(asked, name):
+    assert run_name({"pipeline_names": [], "env": None, **asked}) == name
 
 
 def test_two_runs_that_differ_in_one_setting_differ_in_one_column(project, finished):

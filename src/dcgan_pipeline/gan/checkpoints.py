@@ -9,7 +9,7 @@ from typing import Any
 from dcgan_pipeline.arrays import ID
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.frames import FrameFolder
-from dcgan_pipeline.weights import Weights
+from dcgan_pipeline.weights import Weights, read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +87,8 @@ class Checkpoints:
         files = self.files()
         if not files:
             raise InputError(
-                f"train.resume needs a checkpoint of this training set, and there is none in {self.folder}; "
-                "set it to false"
+                f"train.resume needs a checkpoint of this training set, and there is none in {self.folder}"
+                f"{others_than(self.folder)}; set it to false to start anew"
             )
         file = next((file for file in reversed(files) if file <= self.file(total)), files[-1])
         saved = Weights.load(file)
@@ -107,6 +107,23 @@ class Checkpoints:
         frames.check(saved.settings["samples"]["steps"])
         frames.keep_only(saved.settings["samples"]["steps"])
         return saved, frames
+
+
+def others_than(folder: Path) -> str:
+    """Say of which images the newest checkpoint of another training set is, and how to train on those again."""
+    others = sorted(folder.parent.glob("*/step-*.safetensors"), key=lambda file: file.stat().st_mtime)
+    if not others:
+        return ""
+    newest = others[-1]
+    count = read_settings(newest).get("training_images")
+    images = folder.name.split("-")[0]  # the folder is named after the images, and after those that dedup kept
+    if newest.parent.name.split("-")[0] == images:
+        what = f"of another choice of the same images ({count}; another dedup, or other train.quality.held_out)"
+        mend = "give the version of duplicates that it was trained on (--load-versions=duplicates:...)"
+    else:
+        what = f"of {count} other images (another source, or other settings of faces or preprocess)"
+        mend = "give the versions of images, records and duplicates that it was trained on (--load-versions)"
+    return f"; {newest} is {what}: to go on from it, {mend}"
 
 
 def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> None:

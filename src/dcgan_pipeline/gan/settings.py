@@ -63,7 +63,8 @@ class Architecture(Settings):
         if octaves != int(octaves) or octaves < 1:
             raise ValueError(
                 f"image_size must be base {self.base} times a power of two "
-                f"({', '.join(str(self.base * 2**k) for k in range(1, 7))}, ...), got {self.image_size}"
+                f"({', '.join(str(self.base * 2**k) for k in range(1, 7))}, ...), got {self.image_size}; "
+                f"set preprocess.image_size to one of these{_base_for(self.image_size)}"
             )
         if self.kernel % 2 == 0 and self.strides != (2,):
             raise ValueError(
@@ -92,6 +93,12 @@ class Architecture(Settings):
                 layers.append(ConvLayer(maps, self.width * 2**octave, stride))
                 maps = layers[-1].channels_out
         return layers
+
+
+def _base_for(size: int) -> str:
+    """Say which side of the smallest maps suits images of a size: the nearest to the paper's 4."""
+    fit = [base for base in range(2, 10) if size % base == 0 and (size // base).bit_count() == 1 and size > base]
+    return f", or train.architecture.base to {min(fit, key=lambda base: abs(base - 4))}" if fit else ""
 
 
 class ArchitectureOverrides(Settings):

@@ -238,11 +238,14 @@ def _save(
 
 def _replace(path: Path, data: NDArray[np.uint8] | pd.DataFrame) -> None:
     partial_path = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
-    if isinstance(data, pd.DataFrame):
-        data.to_parquet(partial_path)
-    else:
-        np.save(partial_path, data, allow_pickle=False)  # the name ends in .npy, so numpy adds nothing
-    os.replace(partial_path, path)
+    try:
+        if isinstance(data, pd.DataFrame):
+            data.to_parquet(partial_path)
+        else:
+            np.save(partial_path, data, allow_pickle=False)  # the name ends in .npy, so numpy adds nothing
+        os.replace(partial_path, path)
+    finally:
+        partial_path.unlink(missing_ok=True)  # where the disk is full
 
 
 def _collect(

@@ -73,8 +73,15 @@ def command(run_params: dict[str, Any], **changed: Any) -> str:
     if names := asked.get("pipeline_names"):
         words.append(f"--pipelines={','.join(names)}")
     if params := flat(asked.get("runtime_params") or {}):
-        words.append(shlex.quote("--params=" + ",".join(f"{name}={value}" for name, value in params)))
+        words.append(shlex.quote("--params=" + ",".join(f"{name}={_given(value)}" for name, value in params)))
     return " ".join(words)
+
+
+def _given(value: Any) -> Any:
+    """As ``--params`` takes it."""
+    if isinstance(value, list | tuple):
+        return "+".join(map(str, value))
+    return {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else value
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

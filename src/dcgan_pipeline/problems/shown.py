@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from dcgan_pipeline.problems import explain
+from dcgan_pipeline.problems import Stopped, explain
 
 
 def show_in_one_line() -> None:
@@ -20,7 +20,7 @@ def show_in_one_line() -> None:
         from IPython import get_ipython
 
         if shell := get_ipython():
-            shell.set_custom_exc((Exception, KeyboardInterrupt), _in_ipython)
+            shell.set_custom_exc((Exception, Stopped), _in_ipython)
 
 
 class _Hook:
