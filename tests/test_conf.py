@@ -74,11 +74,18 @@ def test_the_log_shows_brackets_as_they_are(tmp_path):
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_labelled_sets_come_from_the_place_of_the_images(environment):
-    catalog = load(environment, source="here", labelled_source="elsewhere", test_source="there")["catalog"]
-    places = tuple(catalog[name]["filepath"] for name in ("raw_images", "labelled_train", "labelled_test"))
-    apart = environment in ("cifar10", "mnist", "svhn")
-    assert places == ("here", "elsewhere" if environment == "imagenet" else "here", places[2])
-    assert places[2] == ("there" if apart or environment == "imagenet" else "here")
+    def places(**given):
+        catalog = load(environment, **given)["catalog"]
+        train, test = catalog["labelled_train"], catalog["labelled_test"]
+        assert all(train[key] == test[key] for key in ("filepath", "test", "test_by_default"))
+        return catalog["raw_images"]["filepath"], train["filepath"], test["test"]["filepath"]
+
+    own = "data/01_raw/cifar10_train.zip" if environment == "imagenet" else "here"
+    assert places(source="here") == ("here", own, None)
+    assert places(source="here", test_source="there") == ("here", own, "there")
+    assert places(source="here", labelled_source="elsewhere", test_source="there") == ("here", "elsewhere", "there")
+    default = load(environment)["catalog"]["labelled_test"]["test_by_default"]["filepath"]
+    assert (default is not None) == (environment in ("cifar10", "imagenet", "mnist", "svhn"))
 
 
 def test_checkpoints_may_have_another_place():

@@ -1,4 +1,5 @@
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,50 @@ def test_limits_and_split_come_from_the_catalog(photos):
     train, test = catalog.load("train"), catalog.load("test")
     assert (len(train), len(test)) == (9, 3)
     assert sorted([*train.names, *test.names]) == list(catalog.load("raw_images").names)
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """The catalog of an environment, with what `--params` gives."""
+    from kedro.config import OmegaConfigLoader
+    from kedro.framework.context.context import _convert_paths_to_absolute_posix
+
+    from dcgan_pipeline.settings import CONFIG_LOADER_ARGS
+
+    def catalog(name, **given):
+        conf = str(Path(__file__).parents[2] / "conf")
+        loader = OmegaConfigLoader(conf, env=name, runtime_params=given, **CONFIG_LOADER_ARGS)
+        entries = {key: loader["catalog"][key] for key in ("raw_images", "labelled_train", "labelled_test")}
+        return DataCatalog.from_config(_convert_paths_to_absolute_posix(tmp_path, entries))
+
+    return catalog
+
+
+EVERY = sorted(path.name for path in (Path(__file__).parents[2] / "conf").iterdir() if (path / "globals.yml").exists())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_users_own_test_images_are_used_in_every_environment(photos, environment, name):
+    for k, part in enumerate(("train", "train", "test")):
+        for kind in ("cat", "dog"):
+            path = photos.parent / "parts" / part / kind / f"{k}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 30)).save(path)
+    labelled = {"labelled_source": "parts"} if name == "imagenet" else {}
+    by_folders = environment(name, source="parts", **labelled)
+    assert [len(by_folders.load(entry)) for entry in ("raw_images", "labelled_train", "labelled_test")] == [4, 4, 2]
+    given = environment(name, source="parts", test_source="photos", **labelled)
+    assert [len(given.load(entry)) for entry in ("raw_images", "labelled_train", "labelled_test")] == [4, 4, 12]
+    labelled = {"labelled_source": "photos"}
+    apart = environment(name, source="parts/train", test_source="parts/test", **labelled)
+    assert [len(apart.load(entry)) for entry in ("raw_images", "labelled_train", "labelled_test")] == [4, 12, 2]
+
+
+def test_the_place_that_is_tagged_is_the_one_of_the_test_images(photos):
+    split = {"part": "test"}
+    assert RawImagesDataset(filepath="a", split=split, test={"filepath": "b"})._location == "b"
+    assert RawImagesDataset(filepath="a", split=split, test={"filepath": None})._location == "a"
+    assert RawImagesDataset(filepath="a", split={"part": "train"}, test={"filepath": "b"})._location == "a"
 
 
 @pytest.mark.parametrize(

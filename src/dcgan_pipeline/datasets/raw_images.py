@@ -13,9 +13,10 @@ from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
 from dcgan_pipeline.imaging.decode import decode_image
-from dcgan_pipeline.imaging.open_source import Split, open_source, source_exists
+from dcgan_pipeline.imaging.open_source import open_source, source_exists
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
+from dcgan_pipeline.imaging.splits import Split, open_part
 
 _PREVIEW_COLUMNS, _PREVIEW_SIDE = 8, 64
 
@@ -25,6 +26,10 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
 
     Loading lists the images and reads none of them. The folders that files lie in are their labels. Every form is in
     ``docs/sources.md``.
+
+    With ``split`` an entry is one part of a source. ``test`` and ``test_by_default`` are places of test images, under
+    ``filepath`` as Kedro makes paths absolute: the first is used before folders ``train`` and ``test`` of the source
+    are looked for, the second where there are none.
 
     Examples
     --------
@@ -43,7 +48,8 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         labelled_test:
           type: dcgan_pipeline.datasets.raw_images.RawImagesDataset
           filepath: data/01_raw/photos
-          split: {part: test, test_fraction: 0.3, seed: 0}
+          split: {part: test, test_fraction: 0.3, seed: 0}   # drawn, unless photos has folders train and test
+          test: {filepath: data/01_raw/other_photos}         # or the test images have a place of their own
 
     >>> len(RawImagesDataset(filepath="sklearn://digits").load())
     1797
@@ -55,15 +61,23 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         filepath: str,
         limits: dict[str, Any] | None = None,
         split: dict[str, Any] | None = None,
+        test: dict[str, str | None] | None = None,
+        test_by_default: dict[str, str | None] | None = None,
         download_to: str | None = None,
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        # Kedro makes relative paths absolute before they get here, and takes "~/photos" for one.
-        self._location = re.sub(r"^.*?/(?=~/)", "", str(filepath))
+        self._filepath = _as_given(filepath)
+        self._test, self._default = (_as_given((place or {}).get("filepath")) for place in (test, test_by_default))
         self._limits, self._split, self._download_to = limits or {}, split, download_to
         self._storage = credentials or {}  # what fsspec needs to know: never described, and so never logged
         self.metadata = metadata
+
+    @property
+    def _location(self) -> str:
+        """Where the images are, as far as that is known before they are listed."""
+        is_test = (self._split or {}).get("part") == "test"
+        return (self._test if is_test else None) or self._filepath or ""
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._location, "limits": self._limits, "split": self._split}
@@ -73,7 +87,13 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         limits = Limits.parse(self._limits, "limits")
         split = None if self._split is None else Split.parse(self._split, "split")
         folder = Path(self._download_to) if self._download_to else None
-        return open_source(self._location, limits, split, folder, self._storage)
+
+        def open_at(location: str, part: Split | None) -> ImageSource:
+            return open_source(location, limits, part, folder, self._storage)
+
+        if split is None:
+            return open_at(self._location, None)
+        return open_part(open_at, self._filepath or "", split, self._test, self._default)
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: images are read-only."""
@@ -97,3 +117,8 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         buffer = io.BytesIO()
         sheet.save(buffer, "PNG")
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode())
+
+
+def _as_given(filepath: str | None) -> str | None:
+    """Kedro makes relative paths absolute before they get here, and takes "~/photos" for one."""
+    return None if filepath is None else re.sub(r"^.*?/(?=~/)", "", str(filepath))

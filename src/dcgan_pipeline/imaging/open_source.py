@@ -6,41 +6,32 @@ import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import (
-    NO_LABEL,
     ArraySource,
+    FileSource,
     FolderSource,
     ImageSource,
     LmdbSource,
     RemoteFolderSource,
-    SubsetSource,
     TarSource,
     ZipSource,
 )
+from dcgan_pipeline.imaging.sources.labels_file import with_labels_of_file
 from dcgan_pipeline.imaging.sources.lmdb_source import DATA as LMDB_DATA
 from dcgan_pipeline.imaging.sources.patterns import Glob, expand_braces, has_braces, split_glob
 from dcgan_pipeline.imaging.sources.places import Place, RemotePlace, place_at
+from dcgan_pipeline.imaging.sources.sieve import Sieve, looks_like_an_image
+from dcgan_pipeline.imaging.splits import Split, take_part
 from dcgan_pipeline.imaging.torchvision_sets import SCHEME as TORCHVISION
 from dcgan_pipeline.imaging.torchvision_sets import open_torchvision_set
-from dcgan_pipeline.schema import Settings
 
 DIGITS = "sklearn://digits"
-
-
-class Split(Settings):
-    """One part of a labelled source, drawn by a fixed seed and stratified by class."""
-
-    part: Literal["train", "test"]
-    test_fraction: float = Field(default=0.3, gt=0, lt=1)
-    seed: int = 0
 
 
 def open_source(
@@ -64,7 +55,7 @@ def open_source(
     limits
         What one file may ask of this machine.
     split
-        Keep only the training or the test part.
+        Keep only the training or the test part: a folder of the source where it has both, else drawn.
     download_to
         Where torchvision's sets are, or are downloaded to.
     storage
@@ -76,7 +67,9 @@ def open_source(
         Where there is nothing at the location, it cannot be reached, or it is of another kind.
     """
     source = _open(location, limits or Limits(), download_to, storage)
-    return source if split is None else SubsetSource(source, _split_rows(source, split))
+    if isinstance(source, FileSource):
+        source = with_labels_of_file(source)
+    return source if split is None else take_part(source, split)
 
 
 def source_exists(location: str) -> bool:
@@ -118,9 +111,28 @@ def _open_folder(place: Place, limits: Limits, storage: Mapping[str, Any] | None
         source = RemoteFolderSource(place.location, limits, storage=storage)
         if len(source) <= 2 and LMDB_DATA in source.names:  # alone, or beside its lock
             raise InputError(f"an LMDB must be on this machine, got {place.location}; copy it here")
+        _refuse_shards(source)
         return source
-    has_lmdb = place.child(LMDB_DATA).kind() == "file"
-    return LmdbSource(place.location, limits) if has_lmdb else FolderSource(place.location, limits)
+    if place.child(LMDB_DATA).kind() == "file":
+        return LmdbSource(place.location, limits)
+    folder = FolderSource(place.location, limits)
+    _refuse_shards(folder)
+    return folder
+
+
+def _refuse_shards(source: ImageSource) -> None:
+    """A folder of tars, as img2dataset leaves it, would be rejected file by file as no images."""
+    if not source.names.contain(rb"\.(tar|zip)") or any(looks_like_an_image(name) for name in source.names):
+        return
+    tars, zips = (sum(name.endswith(ending) for name in source.names) for ending in (".tar", ".zip"))
+    if tars:
+        fix = f"give them as shards, --params='source={source.location.rstrip('/')}/**/*.tar'"
+    else:
+        fix = "give one zip, or unpack them into a folder"
+    raise InputError(
+        f"a folder must hold images, and {source.location} holds archives ({tars} tars, {zips} zips) and no file with "
+        f"the ending of an image; {fix}"
+    )
 
 
 def _open_glob(location: str, glob: Glob, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:
@@ -144,8 +156,8 @@ def _shards(location: str, storage: Mapping[str, Any] | None) -> Iterator[Place]
 
 
 def _matches(glob: Glob, storage: Mapping[str, Any] | None) -> Iterator[Place]:
-    root, matches = place_at(glob.root, storage), glob.matcher()
-    return (root.child(found.name) for found in root.walk(glob.depth) if matches(found.name))
+    root = place_at(glob.root, storage)
+    return (root.child(found.name) for found in root.walk(Sieve(glob.matcher()), glob.depth))
 
 
 def _open_archive(place: Place, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:
@@ -173,30 +185,6 @@ def _is_tar(file: BinaryIO) -> bool:
         return tarfile.is_tarfile(file)
     except EOFError:  # a compressed file that is cut short
         return False
-
-
-def _split_rows(source: ImageSource, split: Split) -> NDArray[np.int64]:
-    from sklearn.model_selection import train_test_split
-
-    if not source.classes:
-        raise InputError(
-            f"a split needs labels, and the images of {source.location} are not in two or more folders of classes; "
-            "put each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
-        )
-    labelled, unlabelled = np.flatnonzero(source.labels != NO_LABEL), np.flatnonzero(source.labels == NO_LABEL)
-    try:
-        train, test = train_test_split(
-            labelled,
-            test_size=split.test_fraction,
-            random_state=split.seed,
-            stratify=source.labels[labelled],
-        )
-    except ValueError as error:
-        raise InputError(
-            f"a split needs at least two images a class in {source.location}: {error}; add images, or remove the class"
-        ) from None
-    # What has no label is listed as rejected with the training part.
-    return np.sort(np.concatenate([train, unlabelled]) if split.part == "train" else test)
 
 
 def _digits(limits: Limits) -> ArraySource:

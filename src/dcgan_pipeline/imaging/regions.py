@@ -49,6 +49,7 @@ def find_regions(source: ImageSource, settings: FacesSettings, engine: EngineSet
     """
     if settings.detector != "none":
         load_detector(settings)  # a wrong one is said before the work starts
+    source.say_what_is_passed_over()
     step = settings.images_per_task
     tasks = [range(start, min(start + step, len(source))) for start in range(0, len(source), step)]
     found = run_tasks(partial(_regions_of_rows, source, settings), tasks, engine, source.describe_rows)

@@ -13,7 +13,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.crop import ImageSet, crop_and_resize
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
+from dcgan_pipeline.imaging.sources import NO_LABEL, FileSource, ImageSource, SubsetSource
 from dcgan_pipeline.representation.protocol import draw_labels
 from dcgan_pipeline.representation.settings import EvaluateSettings
 
@@ -26,14 +26,26 @@ def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSett
     Raises
     ------
     InputError
-        Where a set has no labels, the two have different classes, or there are too few images of a class.
+        Where a set has no labels, both are the same images, the two have different classes, or there are too few
+        images of a class.
     """
+    if _are_the_same(train, test):
+        raise InputError(
+            f"test images must be others than the training images, and both are all of {train.location}; leave "
+            "test_source out, and they are drawn, or name another place"
+        )
     for source in (train, test):
         _check_has_labels(source)
     _check_same_classes(train, test)
     if settings.classifier == "nearest":
         return
     draw_labels(train.labels[train.labels != NO_LABEL], settings, seed, train.classes)
+
+
+def _are_the_same(train: ImageSource, test: ImageSource) -> bool:
+    if isinstance(train, SubsetSource) and isinstance(test, SubsetSource):
+        return _are_the_same(train.source, test.source) and np.array_equal(train.rows, test.rows)
+    return isinstance(train, FileSource) and isinstance(test, FileSource) and train.location == test.location
 
 
 def _check_has_labels(source: ImageSource) -> None:

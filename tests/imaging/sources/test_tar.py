@@ -58,6 +58,81 @@ def test_without_companions_every_file_of_a_tar_is_an_image(make_tar):
     assert source.classes == ("cat", "dog")
 
 
+def tar_of_pictures(make_tar, *names):
+    """A tar of empty files; a ``.cls`` holds what follows an = in its name here."""
+    return TarSource(
+        str(make_tar([(name.partition("=")[0], name.partition("=")[2].encode()) for name in names])), Limits()
+    )
+
+
+def counts(source):
+    return {reason.text.partition(" ")[0]: count for reason, count in source.passed_over.items() if count}
+
+
+def test_labels_are_found_wherever_they_lie_in_the_tar(make_tar):
+    names = [f"{k:03}.png" for k in range(24)] + [f"{k:03}.cls={k % 3}" for k in reversed(range(24))]
+    source = tar_of_pictures(make_tar, *names)
+    assert list(source.names) == names[:24]
+    assert source.labels.tolist() == [k % 3 for k in range(24)]
+    assert counts(source) == {"companions": 24}
+
+
+def test_names_with_dots_keep_their_labels(make_tar):
+    names = [f"2024.01.{day:02}.{ending}" for day in range(1, 25) for ending in ("png", f"cls={day % 2}")]
+    source = tar_of_pictures(make_tar, *names)
+    assert list(source.names) == names[::2]
+    assert source.labels.tolist() == [day % 2 for day in range(1, 25)]
+
+
+def test_images_whose_names_begin_alike_are_not_merged_by_one_companion(make_tar):
+    scans = [f"scan.{k:03}.png" for k in range(24)]
+    for beside in (["scan.json"], ["scan.000.json"], ["scan.json", "scan.txt"], ["scan.png", "scan.json"]):
+        source = tar_of_pictures(make_tar, *scans, *beside)
+        assert set(source.names) == {*scans, *(name for name in beside if name.endswith("png"))}
+        assert source.files_passed_over == len(scans) + len(beside) - len(source)
+
+
+def test_a_label_of_another_column_is_the_labels_of_its_key(make_tar):
+    names = [f"s{k:03}.{ending}" for k in range(6) for ending in ("input.jpg", f"output.cls={k % 2}")]
+    source = tar_of_pictures(make_tar, *names)
+    assert list(source.names) == names[::2]
+    assert source.labels.tolist() == [0, 1] * 3
+
+
+def test_a_label_is_that_of_all_images_of_its_key(make_tar):
+    source = tar_of_pictures(make_tar, "a.left.jpg", "a.right.jpg", "a.cls=1", "b.left.jpg", "b.cls=2")
+    assert labels_by_name(source) == ["1", "1", "2"]
+
+
+def test_masks_are_passed_over_and_counted(make_tar):
+    names = [f"{k}.{ending}" for k in range(5) for ending in ("png", "mask.png", f"cls={k % 2}", "npy")]
+    source = tar_of_pictures(make_tar, *names)
+    assert list(source.names) == names[::4]
+    assert counts(source) == {"pictures": 5, "companions": 10}
+
+
+def test_labels_that_cannot_be_used_are_counted(make_tar):
+    names = ["0.png", "0.cls=", "1.png", "1.cls=a", "2.png", "2.x.cls=a", "2.y.cls=b", "3.png", "3.cls=b"]
+    source = tar_of_pictures(make_tar, *names)
+    assert labels_by_name(source) == ["", "a", "", "b"]
+    assert counts(source) == {".cls": 3, "companions": 2}
+
+
+def test_a_hard_link_has_the_label_of_its_file(tmp_path):
+    link = {"type": tarfile.LNKTYPE, "linkname": "0.cls"}
+    members = [("0.png", b"0", {}), ("0.cls", b"7", {}), ("1.png", b"1", {}), ("1.cls", b"", link)]
+    members += [("2.png", b"2", {}), ("2.cls", b"8", {})]
+    source = TarSource(write(tmp_path / "a.tar", *members), Limits())
+    assert labels_by_name(source) == ["7", "7", "8"]
+
+
+def test_two_members_of_one_name_are_two_images_in_a_sample_too(make_tar):
+    entries = [("0.jpg", b"old"), ("0.cls", b"1"), ("1.jpg", b""), ("1.cls", b"2"), ("0.jpg", b"new"), ("0.cls", b"3")]
+    source = TarSource(str(make_tar(entries)), Limits())
+    assert [source.read(row) for row in range(3)] == [b"old", b"", b"new"]
+    assert labels_by_name(source) == ["3", "2", "3"]  # the later label replaces the first
+
+
 @given(
     keys=st.lists(st.sampled_from(["a", "b", "dir/a", "dir/b"]), min_size=1, max_size=6),
     endings=st.data(),
@@ -194,6 +269,7 @@ def test_symbolic_links_and_devices_are_passed_over_and_names_are_only_names(tmp
     source = TarSource(write(tmp_path / "a.tar", *odd, *((name, b"x", {}) for name in names)), Limits())
     assert list(source.names) == names
     assert [source.read(row) for row in range(2)] == [b"x", b"x"]
+    assert counts(source) == {"symbolic": 1, "members": 3}
 
 
 def test_a_sparse_file_is_rejected(tmp_path):

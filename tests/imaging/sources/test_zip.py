@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError, ZipSource
+from dcgan_pipeline.imaging.sources.sieve import Sieve
 from dcgan_pipeline.imaging.sources.zip_directory import read_directory
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
@@ -61,7 +62,7 @@ def test_a_zips_directory_is_what_zipfile_reads(entries, comment, in_front, limi
     file = io.BytesIO(in_front + buffer.getvalue())
     whole = zipfile.ZipFile(file)
     expected = [info for info in whole.infolist() if not (info.is_dir() or is_left_behind(info.filename))]
-    found = read_directory(file)
+    found = read_directory(file, Sieve())
     assert list(found.names) == [info.filename for info in expected]
     for column, attribute in (
         (found.offsets, "header_offset"),

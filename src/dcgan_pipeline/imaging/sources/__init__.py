@@ -5,7 +5,7 @@ is compact (:class:`Names` and arrays of numbers), holds no open file, and can b
 """
 
 from dcgan_pipeline.imaging.sources.array_source import ArraySource, SubsetSource
-from dcgan_pipeline.imaging.sources.base import NO_LABEL, ImageError, ImageSource
+from dcgan_pipeline.imaging.sources.base import NO_LABEL, FileSource, ImageError, ImageSource
 from dcgan_pipeline.imaging.sources.folder_source import FolderSource, RemoteFolderSource
 from dcgan_pipeline.imaging.sources.lmdb_source import LmdbSource
 from dcgan_pipeline.imaging.sources.names import Names
@@ -15,6 +15,7 @@ from dcgan_pipeline.imaging.sources.zip_source import ZipSource
 __all__ = [
     "NO_LABEL",
     "ArraySource",
+    "FileSource",
     "FolderSource",
     "ImageError",
     "ImageSource",

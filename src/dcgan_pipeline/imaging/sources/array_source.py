@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_pipeline.imaging.settings import Limits
-from dcgan_pipeline.imaging.sources.base import ImageSource
+from dcgan_pipeline.imaging.sources.base import ImageSource, Labelled
 from dcgan_pipeline.imaging.sources.names import Names
+from dcgan_pipeline.imaging.sources.sieve import Reason
 
 
 class ArraySource(ImageSource):
@@ -27,6 +29,7 @@ class ArraySource(ImageSource):
         self.location, self.limits = location, limits
         self.images, self.labels, self.classes = images, labels.astype(np.int64), tuple(classes)
         self.names = Names(f"{k:06d}" for k in range(len(images)))
+        self.passed_over: Mapping[Reason, int] = {}
 
     def read(self, row: int) -> NDArray[np.uint8]:
         """Return the pixels, of shape (H, W) or (H, W, 3)."""
@@ -38,13 +41,29 @@ class ArraySource(ImageSource):
 
 
 class SubsetSource(ImageSource):
-    """Some rows of another source."""
+    """Some rows of another source.
 
-    def __init__(self, source: ImageSource, rows: NDArray[np.int64]) -> None:
+    Parameters
+    ----------
+    passed_over
+        What the other rows count as, beside what the other source passed over; None where they are of no account.
+    labelled
+        Labels of the rows, and classes, where they are other than the other source's.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        rows: NDArray[np.int64],
+        passed_over: Mapping[Reason, int] | None = None,
+        labelled: Labelled | None = None,
+    ) -> None:
         self.source, self.rows = source, rows
-        self.location, self.limits, self.classes = source.location, source.limits, source.classes
+        self.location, self.limits = source.location, source.limits
         self.names = Names(source.names.encoded(int(row)) for row in rows)
-        self.labels = source.labels[rows]
+        self.labels, self.classes = labelled or (source.labels[rows], source.classes)
+        self.above = source.above
+        self.passed_over = Counter(source.passed_over) + Counter(passed_over or {})
 
     def read(self, row: int) -> bytes | NDArray[np.uint8]:
         """Read the row of the other source."""

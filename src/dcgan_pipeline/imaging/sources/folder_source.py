@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dcgan_pipeline.imaging.settings import Limits
-from dcgan_pipeline.imaging.sources.base import FileSource, ImageError
-from dcgan_pipeline.imaging.sources.names import Names, is_hidden
+from dcgan_pipeline.imaging.sources.base import FileSource, ImageError, Labelled
+from dcgan_pipeline.imaging.sources.names import Names
 from dcgan_pipeline.imaging.sources.patterns import Glob
 from dcgan_pipeline.imaging.sources.places import LocalPlace, RemotePlace
+from dcgan_pipeline.imaging.sources.sieve import Sieve
 
 EVERYTHING = "**"
 
 
 class FolderSource(FileSource):
-    """Every file below a folder, whatever its ending; links to folders are not followed.
+    """Every file below a folder, whatever its ending; links to folders are followed, and no folder is listed twice.
 
     Parameters
     ----------
@@ -41,15 +41,14 @@ class FolderSource(FileSource):
         limits: Limits,
         pattern: str = EVERYTHING,
         names: Names | None = None,
-        labelled: tuple[NDArray[np.int64], tuple[str, ...]] | None = None,
+        labelled: Labelled | None = None,
     ) -> None:
         self.root = location
+        glob = Glob(location, pattern)
+        sieve = Sieve(None if pattern == EVERYTHING else glob.matcher())
         if names is None:
-            glob = Glob(location, pattern)
-            matches = glob.matcher()
-            found = (file.name for file in LocalPlace(location).walk(glob.depth))
-            names = Names(name for name in found if not is_hidden(name) and matches(name))
-        super().__init__(_called(location, pattern), limits, names, labelled)
+            names = Names(file.name for file in LocalPlace(location).walk(sieve, glob.depth))
+        super().__init__(_called(location, pattern), limits, names, sieve.passed_over, labelled)
 
     def read(self, row: int) -> bytes:
         """Return the file's bytes."""
@@ -102,14 +101,13 @@ class RemoteFolderSource(FileSource):
     ) -> None:
         self.root = RemotePlace(location, dict(storage or {}))
         glob = Glob(location, pattern)
-        matches = glob.matcher()
+        sieve = Sieve(None if pattern == EVERYTHING else glob.matcher())
         names, sizes, versions = Names(), array("q"), array("Q")
-        for file in self.root.walk(glob.depth):
-            if not is_hidden(file.name) and matches(file.name):
-                names.append(file.name)
-                sizes.append(file.size)
-                versions.append(_number(file.version))
-        super().__init__(_called(location, pattern), limits, names)
+        for file in self.root.walk(sieve, glob.depth):
+            names.append(file.name)
+            sizes.append(file.size)
+            versions.append(_number(file.version))
+        super().__init__(_called(location, pattern), limits, names, sieve.passed_over)
         self._sizes, self._versions = sizes, versions
 
     def read(self, row: int) -> bytes:

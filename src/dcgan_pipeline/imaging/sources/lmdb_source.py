@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +13,19 @@ import numpy as np
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
-from dcgan_pipeline.imaging.sources.base import FileSource, ImageError
+from dcgan_pipeline.imaging.sources.base import NO_LABEL, FileSource, ImageError
 from dcgan_pipeline.imaging.sources.names import Names
+from dcgan_pipeline.imaging.sources.places import LocalPlace
+from dcgan_pipeline.imaging.sources.sieve import BESIDE_LMDB, NO_IMAGE_KEYS, Sieve
 
-DATA = "data.mdb"  # what LMDB calls its file in a folder
+DATA, LOCK = "data.mdb", "lock.mdb"  # what LMDB calls its files in a folder
+_NOTE = re.compile(rb"__\w+__")
 
 
 class LmdbSource(FileSource):
     """The values of an LMDB, in the order of their keys, which are their names; there are no labels.
+
+    Keys such as ``__len__`` and ``__keys__``, which loaders keep their own notes under, are passed over.
 
     It is opened for each read, which takes some 30 microseconds: LMDB refuses to be opened twice in one process, and
     to be carried into another.
@@ -27,10 +33,17 @@ class LmdbSource(FileSource):
 
     def __init__(self, location: str, limits: Limits) -> None:
         self._folder = location
+        names, sieve = Names(), Sieve()
         with _opened(location) as transaction:
-            names = Names(bytes(key) for key in transaction.cursor().iternext(keys=True, values=False))
-        unlabelled = np.full(len(names), -1, dtype=np.int64)
-        super().__init__(location, limits, names, (unlabelled, ()))
+            for key in map(bytes, transaction.cursor().iternext(keys=True, values=False)):
+                if _NOTE.fullmatch(key):
+                    sieve.passed_over[NO_IMAGE_KEYS] += 1
+                else:
+                    names.append(key)
+        for _ in LocalPlace(location).walk(Sieve(lambda name: name not in (DATA, LOCK))):
+            sieve.passed_over[BESIDE_LMDB] += 1
+        unlabelled = np.full(len(names), NO_LABEL, dtype=np.int64)
+        super().__init__(location, limits, names, sieve.passed_over, (unlabelled, ()))
 
     def read(self, row: int) -> bytes:
         """Return the value; its size is checked before it is copied out of the map."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import os
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, cast
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.sources.sieve import EMPTY, LISTED, LOOPS, UNREADABLE, Sieve, why_left_behind
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +58,10 @@ class Place(ABC):
         """
 
     @abstractmethod
-    def walk(self, depth: int | None = None) -> Iterator[Found]:
-        """List the files below a folder, down to a depth (1 is the folder alone).
+    def walk(self, sieve: Sieve, depth: int | None = None) -> Iterator[Found]:
+        """List the files below a folder that a sieve keeps, down to a depth (1 is the folder alone).
 
-        A folder's files come before its folders, each sorted by name. Links to folders are not followed.
+        A folder's files come before its folders, each sorted by name.
         """
 
     @abstractmethod
@@ -113,37 +115,93 @@ class LocalPlace(Place):
         except OSError as error:
             raise self._gone(error) from None
 
-    def walk(self, depth: int | None = None) -> Iterator[Found]:
-        """List the files below; a folder that cannot be read is passed over with a warning."""
-        folders = [("", 1)]
-        while folders:  # and not os.walk, whose recursion ends at Python's depth
-            inside, level = folders.pop()
-            files, below = self._entries(inside)
-            yield from (Found(inside + name) for name in files)
-            del files
-            if depth is None or level < depth:
-                folders.extend((f"{inside}{name}/", level + 1) for name in reversed(below))
+    def walk(self, sieve: Sieve, depth: int | None = None) -> Iterator[Found]:
+        """List the files below; a folder that cannot be read is passed over with a warning.
+
+        Links to folders are followed once all real folders are listed, in the order in which they were met. A folder
+        is listed once, however many links lead to it; (device, inode) tells. So no ring of links goes on for ever,
+        and no image comes twice.
+        """
+        listed: set[tuple[int, int]] = set()
+        starts = deque([("", 1)])
+        while starts:
+            start, level = starts.popleft()
+            if start and self._leads_back(start):
+                sieve.passed_over[LOOPS] += 1
+                continue
+            folders = [(start, level)]
+            while folders:  # and not os.walk, whose recursion ends at Python's depth
+                inside, level = folders.pop()
+                identity = self._identity(inside)
+                if start and identity in listed:
+                    sieve.passed_over[LISTED] += 1
+                    continue
+                entries = self._entries(inside, sieve)
+                kept = False
+                for name in entries.files:
+                    if sieve.keeps(inside + name):
+                        kept = True
+                        yield Found(inside + name)
+                # A folder of which nothing was kept, as a hidden one, may yet be listed under the name of a link.
+                if identity and (kept or start):
+                    listed.add(identity)
+                if depth is None or level < depth:
+                    folders.extend((f"{inside}{name}/", level + 1) for name in reversed(entries.folders))
+                    starts.extend((f"{inside}{name}/", level + 1) for name in entries.links)
+                del entries  # before the next folder's names
 
     def child(self, name: str | bytes) -> LocalPlace:
         """Return the path of a name below."""
         return LocalPlace(os.path.join(self.location, os.fsdecode(name)))
 
-    def _entries(self, inside: str) -> tuple[list[str], list[str]]:
-        """Names of the files and of the folders of a folder, sorted."""
-        files: list[str] = []
-        below: list[str] = []
+    def _identity(self, inside: str) -> tuple[int, int] | None:
+        try:
+            status = os.stat(os.path.join(self.location, inside))
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino) if status.st_ino else None  # some file systems number nothing
+
+    def _leads_back(self, inside: str) -> bool:
+        """Whether a link leads to a folder that it lies in."""
+        link = os.path.join(self.location, inside).rstrip("/")
+        target, home = os.path.realpath(link), os.path.realpath(os.path.dirname(link))
+        return f"{home}/".startswith(f"{target.rstrip('/')}/")
+
+    def _entries(self, inside: str, sieve: Sieve) -> _Entries:
+        """What a folder holds, sorted; where its reading fails, what came before."""
+        found = _Entries([], [], [])
         try:
             with os.scandir(os.path.join(self.location, inside)) as entries:
                 for entry in entries:
-                    if not entry.is_dir():
-                        files.append(entry.name)
-                    elif not entry.is_symlink():
-                        below.append(entry.name)
+                    if not _is_folder(entry):
+                        found.files.append(entry.name)
+                    elif entry.is_symlink():
+                        found.links.append(entry.name)
+                    else:
+                        found.folders.append(entry.name)
+            if not any(found) and not why_left_behind(inside):
+                sieve.passed_over[EMPTY] += 1
         except OSError as error:
             log.warning("passed over a folder that cannot be read: %s", error)
-        files.sort()
-        below.sort()
-        return files, below
+            sieve.passed_over[UNREADABLE] += 1
+        for names in found:
+            names.sort()
+        return found
+
+
+class _Entries(NamedTuple):
+    files: list[str]
+    folders: list[str]
+    links: list[str]
+    """To folders."""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A link that leads nowhere, or where this user may not look, is a file: rejected when it is read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -206,7 +264,7 @@ class RemotePlace(Place):
                 raise
             raise self._gone(error) from None
 
-    def walk(self, depth: int | None = None) -> Iterator[Found]:
+    def walk(self, sieve: Sieve, depth: int | None = None) -> Iterator[Found]:
         """List the files below, a folder at a time."""
         files, top = self._file_system()
         top = top.rstrip("/")
@@ -214,11 +272,11 @@ class RemotePlace(Place):
         while folders:
             folder, level = folders.pop()
             below = []
-            for entry in self._entries(files, folder, top):
+            for entry in self._entries(files, folder, sieve):
                 path = entry["name"].rstrip("/")
                 if entry["type"] == "directory":
                     below.append(path)
-                else:
+                elif sieve.keeps(path[len(top) + 1 :]):
                     version = next((str(entry[key]) for key in _VERSIONS if entry.get(key)), "")
                     size = entry.get("size")
                     yield Found(path[len(top) + 1 :], -1 if size is None else int(size), version)
@@ -245,13 +303,14 @@ class RemotePlace(Place):
                 "s3://, gs:// and https:// are some"
             ) from None
 
-    def _entries(self, files: Any, folder: str, top: str) -> list[dict[str, Any]]:
+    def _entries(self, files: Any, folder: str, sieve: Sieve) -> list[dict[str, Any]]:
         """What a folder holds, sorted by name."""
         files.invalidate_cache()  # what was listed in an earlier run may have changed since
         try:
             entries = files.ls(folder, detail=True)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             log.warning("passed over a folder that cannot be read: %s", error)
+            sieve.passed_over[UNREADABLE] += 1
             return []
         except Exception as error:  # the network: a part of the listing must not pass for the whole
             raise self._gone(error) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources.base import FileSource, ImageError
-from dcgan_pipeline.imaging.sources.names import Classes, Names, folder_of
+from dcgan_pipeline.imaging.sources.names import Classes, Names
 from dcgan_pipeline.imaging.sources.places import Place, place_at
+from dcgan_pipeline.imaging.sources.sieve import BAD_LABELS, COMPANIONS, Sieve
 from dcgan_pipeline.imaging.sources.tar_members import SPARSE, Member, read_members
+from dcgan_pipeline.imaging.sources.tar_samples import COMPANION_ENDINGS, NONE, find_samples
 
 _NOWHERE = -2  # in place of a size: a link without its file
 
@@ -39,11 +42,13 @@ class TarSource(FileSource):
         storage: Mapping[str, Any] | None = None,
     ) -> None:
         listing = _Listing()
+        above = 0 if shards is None else 1  # the name of the shard is none of its folders
         if shards is None:
             listing.add_shard(place_at(location, storage), "")
         for shard in shards or ():
             listing.add_shard(shard, shard.location.rpartition("/")[2] + "/")
-        super().__init__(location, limits, listing.names, listing.labelled())
+        labelled = listing.labels.numbered() if listing.labels.any() else None
+        super().__init__(location, limits, listing.names, listing.sieve.passed_over, labelled, above)
         self._shards = listing.shards
         self._places = listing.table()
 
@@ -66,21 +71,20 @@ class TarSource(FileSource):
 
 
 class _Listing:
-    """What is gathered from the shards: a name, four numbers and a class an image."""
+    """What is gathered from the shards: a name, four numbers and a label an image."""
 
     def __init__(self) -> None:
         self.shards: list[Place] = []
         self.names = Names()
         self.places = array("q")  # shard, offset, size, time; a row an image
-        self._folders, self._labels = Classes(), Classes()
-        self._links: dict[int, bytes] = {}  # row to the name of the member that holds its bytes
+        self.labels = Classes()
+        self.sieve = Sieve()
 
     def add_shard(self, place: Place, prefix: str) -> None:
         """List a tar; its images go by a prefix and their names in it."""
         try:
             with place.open() as file:
-                for member in read_members(file):
-                    self._add(member, prefix)
+                self._add_members(read_members(file, self.sieve), prefix)
         except InputError:
             raise
         except FileNotFoundError:
@@ -95,25 +99,52 @@ class _Listing:
             ) from None
         self.shards.append(place)
 
-    def labelled(self) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-        """Number the classes: those of the ``.cls`` files, or of the folders where there is none."""
-        return (self._labels if self._labels.any() else self._folders).numbered()
-
     def table(self) -> NDArray[np.int64]:
-        """Return shard, offset, size and time of each image, int64 of shape (rows, 4); links have their targets'."""
-        table = np.frombuffer(self.places, dtype=np.int64).reshape(-1, 4)
-        targets = dict.fromkeys(self._links.values(), -1)
-        for row in range(len(self.names)) if targets else ():
-            if row not in self._links and (name := self.names.encoded(row)) in targets:
-                targets[name] = row
-        for row, name in self._links.items():
-            table[row] = table[targets[name]] if targets[name] >= 0 else (0, 0, _NOWHERE, 0)
-        return table
+        """Return shard, offset, size and time of each image, int64 of shape (rows, 4)."""
+        return np.frombuffer(self.places, dtype=np.int64).reshape(-1, 4)
 
-    def _add(self, member: Member, prefix: str) -> None:
-        if member.link is not None:
-            self._links[len(self.names)] = (prefix + member.link).encode("utf-8", "surrogateescape")
-        self.names.append(prefix + member.name)
-        self._folders.append(folder_of(member.name))
-        self._labels.append(member.label or "")
-        self.places.extend((len(self.shards), member.offset, member.size, member.time))
+    def _add_members(self, members: Iterable[Member], prefix: str) -> None:
+        start, has_companions = len(self.names), False
+        links: dict[int, bytes] = {}  # row to the name of the member that holds its bytes
+        for member in members:
+            if member.link is not None:
+                links[len(self.names)] = (prefix + member.link).encode("utf-8", "surrogateescape")
+            has_companions = has_companions or member.name.lower().endswith(COMPANION_ENDINGS)
+            self.names.append(prefix + member.name)
+            self.labels.append(member.label or "")
+            self.places.extend((len(self.shards), member.offset, member.size, member.time))
+        if links:
+            self._resolve(links, start)
+        if has_companions:
+            self._sort_out(start)
+
+    def _resolve(self, links: dict[int, bytes], start: int) -> None:
+        """Give hard links the bytes and the labels of their files."""
+        targets = dict.fromkeys(links.values(), -1)
+        for row in range(start, len(self.names)):
+            if row not in links and (name := self.names.encoded(row)) in targets:
+                targets[name] = row
+        for row, name in links.items():
+            target = targets[name]
+            nowhere = array("q", (0, 0, _NOWHERE, 0))
+            self.places[4 * row : 4 * row + 4] = self.places[4 * target : 4 * target + 4] if target >= 0 else nowhere
+            if target >= 0:
+                self.labels.copy(target, row)
+
+    def _sort_out(self, start: int) -> None:
+        """Leave the images of a shard, with their labels, and count their companions."""
+        names, labels = self.names.cut(start), np.array(self.labels.cut(start), dtype=np.int64)
+        places = np.array(self.places[4 * start :], dtype=np.int64).reshape(-1, 4)
+        del self.places[4 * start :]
+        found = find_samples(names)
+        rows = np.flatnonzero(found.is_row)
+        for row in rows.tolist():
+            self.names.append(names.encoded(row))
+        self.places.frombytes(places[rows].tobytes())
+        holders = found.labels[rows]
+        unnamed = self.labels.number("")
+        chosen = np.where(holders == NONE, unnamed, labels[holders])
+        self.labels.extend(chosen.tolist())
+        bad = len(np.unique(holders[(holders != NONE) & (chosen == unnamed)]))
+        self.sieve.passed_over += found.passed_over + Counter({BAD_LABELS: bad})
+        self.sieve.passed_over[COMPANIONS] -= bad

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile
 
-from dcgan_pipeline.imaging.sources.names import Names, is_hidden
+from dcgan_pipeline.imaging.sources.names import Names
+from dcgan_pipeline.imaging.sources.sieve import Sieve
 
 _ENTRY = struct.Struct("<4s4B4HL2L5H2L")  # 4.3.12
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
@@ -22,6 +23,7 @@ _MAX_COMMENT = 2**16
 _FULL = 2**32 - 1  # the number stands in the entry's zip64 field (4.5.3)
 _ZIP64_FIELD = 0x0001
 _UTF8_FLAG = 0x800
+_DOS = 0  # the system that made an entry (4.4.2)
 
 
 class Entry(NamedTuple):
@@ -68,8 +70,8 @@ class _Extent(NamedTuple):
     """Bytes that were put in front of the archive: offsets count from behind them."""
 
 
-def read_directory(file: BinaryIO) -> Directory:
-    """Read the directory of a zip; folders, and files that systems leave behind, are left out.
+def read_directory(file: BinaryIO, sieve: Sieve) -> Directory:
+    """Read the files of a zip's directory that a sieve keeps.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def read_directory(file: BinaryIO) -> Directory:
     while left > 0:
         entry, length = _read_entry(file)
         left -= length
-        if not entry.name.endswith("/") and not is_hidden(entry.name):
+        if not entry.name.endswith("/") and sieve.keeps(entry.name):
             found.append(entry._replace(offset=entry.offset + extent.shift))
     return found
 
@@ -93,7 +95,7 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
     fixed = file.read(_ENTRY.size)
     if len(fixed) < _ENTRY.size:
         raise BadZipFile("directory cut short")
-    mark, _, _, _, _, flags, method, _, _, crc, packed, size, *lengths, _, _, _, offset = _ENTRY.unpack(fixed)
+    mark, _, system, _, _, flags, method, _, _, crc, packed, size, *lengths, _, _, _, offset = _ENTRY.unpack(fixed)
     if mark != _ENTRY_MARK:
         raise BadZipFile("an entry of the directory does not begin as one")
     rest = file.read(sum(lengths))
@@ -103,6 +105,8 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
     name = raw_name.decode("utf-8" if flags & _UTF8_FLAG else "cp437").partition("\0")[0]
     if not name:
         raise BadZipFile("an entry of the directory has no name")
+    if system == _DOS and "/" not in name:  # archivers of Windows that part folders so; unzip reads them alike
+        name = name.replace("\\", "/")
     if _FULL in (size, packed, offset):
         size, packed, offset = _whole_numbers(extra, size, packed, offset)
     return Entry(name, offset, packed, size, crc, method, flags), _ENTRY.size + sum(lengths)

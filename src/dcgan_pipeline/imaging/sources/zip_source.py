@@ -14,6 +14,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources.base import FileSource, ImageError
 from dcgan_pipeline.imaging.sources.places import place_at
+from dcgan_pipeline.imaging.sources.sieve import Sieve
 from dcgan_pipeline.imaging.sources.zip_directory import Directory, read_directory
 from dcgan_pipeline.imaging.sources.zip_packing import unpack
 
@@ -28,15 +29,16 @@ class ZipSource(FileSource):
 
     def __init__(self, location: str, limits: Limits, storage: Mapping[str, Any] | None = None) -> None:
         self._place = place_at(location, storage)
+        sieve = Sieve()
         try:
             with self._place.open() as file:
-                directory = read_directory(file)
+                directory = read_directory(file, sieve)
         except Exception as error:  # broken directories make errors of many kinds
             raise InputError(
                 f"a zip must be whole, and the directory of {location} cannot be read ({error}); "
                 "make the archive again, or give the folder"
             ) from None
-        super().__init__(location, limits, directory.names)
+        super().__init__(location, limits, directory.names, sieve.passed_over)
         self._directory = directory
         self._overlaps = _overlaps(directory)
 

@@ -33,6 +33,7 @@ def crop_images(
         work,
     )
     metrics = {
+        "preprocess.files_passed_over": float(raw_images.files_passed_over),
         "preprocess.images_in": float(len(raw_images)),
         "preprocess.images_out": float(len(made.records)),
         "preprocess.images_rejected": float(len(raw_images) - made.records["source_row"].nunique()),
