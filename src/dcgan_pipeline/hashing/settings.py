@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dcgan_pipeline.schema import Settings
 
@@ -81,3 +81,12 @@ class DedupSettings(Settings):
     """Groups drawn, the largest first."""
     gallery_members: int = Field(default=10, ge=2)
     """Images drawn of each."""
+
+    @model_validator(mode="after")
+    def _radius(self) -> Self:
+        if self.radius >= self.autoencoder.code_bits:
+            raise ValueError(
+                f"radius must be less than autoencoder.code_bits, got {self.radius} and {self.autoencoder.code_bits}: "
+                "every two codes would be near"
+            )
+        return self

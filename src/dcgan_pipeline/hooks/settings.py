@@ -78,7 +78,7 @@ class SettingsHooks:
             train, made = parsed["train"], parsed["preprocess"]
             shape = (1, made.channels, made.image_size, made.image_size)
             architecture = resolve_architecture(train.preset, train.architecture, shape)
-            if "features" in parsed:
+            if any("features_trained_train" in node.outputs for node in pipeline.nodes):
                 refuse_conditional(architecture.model_dump(), "features need")
         if "evaluate" in parsed:
             made = {name for node in pipeline.nodes for name in node.outputs}
