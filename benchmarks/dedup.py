@@ -114,7 +114,7 @@ def hash_ours(folder: Path, weights: Weights) -> Hashed:
     work = Path(tempfile.mkdtemp())
     records, thumbnails = thumbnails_of(folder, work)
     write_shards(compute_codes(thumbnails, weights, 4096, CPU), work / "codes", 1 << 20)
-    return Hashed(ShardedArray(work / "codes"), thumbnails, records)
+    return Hashed(ShardedArray(work / "codes"), thumbnails, records, thumbnails)
 
 
 def altered(thumbnails: ShardedArray, rows: NDArray[np.int64]) -> dict[str, NDArray[np.uint8]]:
@@ -229,7 +229,7 @@ def main() -> None:
         for name, method in peers.items():
             took, memory[name], hashes[name] = timed(lambda method=method: method.encode_images(image_dir=str(folder)))
             times[name].append(took)
-    took, used, _ = timed(lambda: find_duplicates(hashed, hashed.thumbnails, OURS))
+    took, used, _ = timed(lambda: find_duplicates(hashed, OURS))
     grouping = {"ours": took}
     memory["ours"] = max(memory["ours"], used)
     if not arguments.no_retrieval:

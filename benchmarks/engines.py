@@ -19,7 +19,7 @@ import odd_images
 import pandas as pd
 from rich import reconfigure
 
-from dcgan_pipeline.arrays import ShardedArray
+from dcgan_pipeline.arrays import PLACE, ShardedArray
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.imaging.settings import FacesSettings
 
@@ -35,7 +35,9 @@ def digest(data: ShardedArray | pd.DataFrame) -> str:
     if isinstance(data, ShardedArray):
         content = str((data.shape, data.dtype, data.attrs)).encode() + data[:].tobytes()
     else:
-        content = data.to_parquet()
+        table = data.copy()
+        table.attrs.pop(PLACE, None)  # a temporary folder here
+        content = table.to_parquet()
     return hashlib.sha256(content).hexdigest()
 
 

@@ -104,7 +104,7 @@ def through_the_stages(location: Path, work: Path, *settings: Any) -> Outcome:
     dedup = DedupSettings.model_validate({"autoencoder": {"steps": 20}, "radius": 8, "min_similarity": 0.65})
     weights, _ = train_autoencoder(found.thumbnails, dedup.autoencoder, 0, device, lambda *_: None)
     codes = _stored(compute_codes(found.thumbnails, weights, 4096, device), work / "codes")
-    duplicates = find_duplicates(Hashed(codes, found.thumbnails, found.records), found.images, dedup)
+    duplicates = find_duplicates(Hashed(codes, found.thumbnails, found.records, found.images), dedup)
     assert duplicates.attrs["images"] == len(found.images)
     assert set(duplicates["representative"]) <= set(kept_rows(duplicates))
     return Outcome(**vars(found), hash_codes=codes, duplicates=duplicates)

@@ -210,6 +210,7 @@ def _rows_of(size: int, item_shape: tuple[int, ...], dtype: np.dtype[Any]) -> in
 
 
 ID = "images_id"  # the attribute by which arrays and tables say which images their rows are
+PLACE = "place"  # the attribute by which records say where their source lies: a digest of its location
 
 
 def check_same_images(**named: Any) -> None:

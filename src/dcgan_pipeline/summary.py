@@ -14,10 +14,14 @@ _LINES = {
     "preprocess.images_out": ("images cut out", "{:,.0f}"),
     "preprocess.images_rejected": ("images rejected", "{:,.0f}"),
     "dedup.removed": ("duplicates removed", "{:,.0f}"),
+    "dedup.label_conflicts": ("duplicates of different classes", "{:,.0f}"),
     "train.images": ("training images", "{:,.0f}"),
     "train.steps": ("training steps", "{:,.0f}"),
     "train.final_loss_d": ("final loss of D", "{:.3f}"),
     "train.final_loss_g": ("final loss of G", "{:.3f}"),
+    "features.copies_moved": ("labelled copies moved to one side", "{:,.0f}"),
+    "features.copies": ("labelled images that repeat a test image", "{:,.0f}"),
+    "features.copies_held_out": ("of them held out", "{:,.0f}"),
     "evaluate.labels": ("labels for the SVM", "{:,.0f}"),
 }
 

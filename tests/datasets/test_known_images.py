@@ -28,7 +28,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def known(tmp_path):
-    places = {name: tmp_path / name for name in ("codes", "thumbnails")}
+    places = {name: tmp_path / name for name in ("codes", "thumbnails", "images")}
     return KnownImagesDataset(**places, records=tmp_path / "records.parquet").load()
 
 

@@ -45,7 +45,15 @@ def hashed(stored, natural):
     def make(codes, pictures=None, **records):
         count = len(codes)
         pictures = natural[np.arange(count) % len(natural)] if pictures is None else pictures
-        columns = {"source": [f"{k:03d}.png" for k in range(count)], "width": 32, "height": 32, **records}
-        return Hashed(stored(codes, images_id="i"), stored(pictures, images_id="i"), pd.DataFrame(columns))
+        columns = {
+            "source": [f"{k:03d}.png" for k in range(count)],
+            "width": 32,
+            "height": 32,
+            "label": -1,
+            "class": "",
+        }
+        columns |= records
+        thumbnails = stored(pictures, images_id="i")
+        return Hashed(stored(codes, images_id="i"), thumbnails, pd.DataFrame(columns), thumbnails)
 
     return make

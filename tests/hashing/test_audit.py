@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,11 +23,11 @@ WIDE = DedupSettings.model_validate({"radius": 24, "min_similarity": 0.65, "audi
 def blobs(stored, thumbnails, weights):
     codes = np.concatenate(list(compute_codes(thumbnails, weights, 64, CPU).chunks))
     records = pd.DataFrame({"source": [f"{row}.png" for row in range(200)], "width": 32, "height": 32})
-    return Hashed(stored(codes, images_id="0123456789abcdef"), thumbnails, records)
+    return Hashed(stored(codes, images_id="0123456789abcdef"), thumbnails, records, thumbnails)
 
 
 def recall(blobs, weights, settings=WIDE, images=None):
-    return measure_recall(blobs, images or blobs.thumbnails, weights, settings, 0, CPU)
+    return measure_recall(replace(blobs, images=images or blobs.thumbnails), weights, settings, 0, CPU)
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
@@ -82,7 +84,7 @@ def test_nothing_seen_says_nothing():
 @pytest.fixture
 def groups(hashed, natural):
     made = hashed(np.repeat(np.arange(20, dtype=np.uint8), 3)[:, None], natural[np.repeat(np.arange(20), 3)])
-    return made, find_duplicates(made, made.thumbnails, DedupSettings(keep="earliest"))
+    return made, find_duplicates(made, DedupSettings(keep="earliest"))
 
 
 def test_collisions_are_drawn_among_the_removed(groups):
@@ -120,6 +122,17 @@ def test_names_of_files_cannot_break_the_page(groups):
 
 def test_a_page_without_pairs_says_so(hashed):
     made = hashed(np.eye(8, dtype=np.uint8))
-    page = page_of(made, find_duplicates(made, made.thumbnails, DedupSettings()))
+    page = page_of(made, find_duplicates(made, DedupSettings()))
     assert page.count("<li>") == 0
     assert "0 of 8 images removed (0.00 %)" in page
+
+
+def test_pairs_whose_labels_differ_are_marked(groups):
+    made, duplicates = groups
+    assert "labels differ" not in page_of(made, duplicates)
+    labels = np.arange(60) // 3 % 2  # a group has one class, but for the first
+    labels[0] = 1
+    names = np.array(["<cat>", "dog"])[labels]
+    page = page_of(made, duplicates, label=labels, **{"class": names})
+    assert page.count("labels differ: &lt;cat&gt;, dog") == 2
+    assert "1 groups lie in folders of different classes" in page

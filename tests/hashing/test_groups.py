@@ -1,19 +1,26 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.hashing.audit import ALTERATIONS
 from dcgan_pipeline.hashing.groups import (
     describe_groups,
     find_duplicates,
     kept_rows,
     measure_groups,
     sharpness,
+    warn_of_conflicts,
 )
 from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.hashing.similarity import similarity
+from dcgan_pipeline.imaging.crop import channels_first
 
 # Few values, so that equal codes are common; widths that are not whole words of 8 bytes among them.
 CODES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 17)), elements=st.sampled_from([0, 1, 255]))
@@ -22,7 +29,7 @@ PAPER = DedupSettings(keep="earliest")
 
 
 def group(hashed, **values):
-    return find_duplicates(hashed, hashed.thumbnails, DedupSettings(**{"keep": "earliest", **values}))
+    return find_duplicates(hashed, DedupSettings(**{"keep": "earliest", **values}))
 
 
 def groups_of(table):
@@ -143,7 +150,7 @@ def test_which_image_of_a_group_stays(hashed, natural, stored, keep, stays):
     pictures = natural[[3, 3, 3]].copy()
     images = np.stack([pictures[0] // 2 + 64, pictures[1], pictures[2] // 4 + 96])  # the middle one has most contrast
     made = hashed(np.zeros((3, 2), np.uint8), pictures, width=[10, 20, 20], height=[10, 9, 20])
-    table = find_duplicates(made, stored(images), DedupSettings(keep=keep))
+    table = find_duplicates(replace(made, images=stored(images)), DedupSettings(keep=keep))
     assert kept_rows(table).tolist() == [stays]
     assert set(table["representative"]) == {stays}
 
@@ -173,6 +180,7 @@ def test_report_lists_groups_the_largest_first(eight):
         "size": [3, 2, 2],
         "kept": ["001.png", "000.png", "006.png"],
         "removed": ["004.png\n005.png", "003.png", "007.png"],
+        "conflict": ["", "", ""],
     }
 
 
@@ -184,13 +192,13 @@ def test_report_finds_sources_by_row_and_not_by_the_index_of_the_records(eight):
 def test_report_of_a_set_without_duplicates_is_empty_and_keeps_its_columns(hashed):
     made = hashed(np.eye(8, dtype=np.uint8))
     report = describe_groups(group(made), made.records)
-    assert list(report.columns) == ["group", "size", "kept", "removed"]
+    assert list(report.columns) == ["group", "size", "kept", "removed", "conflict"]
     assert report.empty
 
 
 def test_report_leaves_empty_what_a_group_has_none_of(eight):
     report = describe_groups(group(eight, always_keep=("003.png",)), eight.records).set_index("group")
-    assert report.loc[0].to_dict() == {"size": 2, "kept": "000.png\n003.png", "removed": ""}
+    assert report.loc[0].to_dict() == {"size": 2, "kept": "000.png\n003.png", "removed": "", "conflict": ""}
 
 
 def test_what_is_given_up_is_not_compared_with_all_else_either(hashed, natural):
@@ -201,7 +209,9 @@ def test_what_is_given_up_is_not_compared_with_all_else_either(hashed, natural):
 
 
 def test_numbers_of_the_report(eight):
-    metrics = measure_groups(group(eight), eight.codes)
+    table = group(eight)
+    records = eight.records.assign(label=[0, 0, 0, 1, 0, 0, 0, 0], **{"class": [*"aaabaaaa"]})
+    metrics = measure_groups(table, describe_groups(table, records), eight.codes)
     on = np.unpackbits(eight.codes[:], axis=1)
     assert metrics == {
         "dedup.images": 8,
@@ -209,7 +219,66 @@ def test_numbers_of_the_report(eight):
         "dedup.removed": 4,
         "dedup.groups": 3,
         "dedup.largest_group": 3,
+        "dedup.label_conflicts": 1,
         "dedup.mean_bits_on": pytest.approx(on.sum(axis=1).mean()),
         "dedup.constant_bits": sum(len(set(bit)) == 1 for bit in on.T.tolist()),
     }
     assert all(isinstance(value, float) for value in metrics.values())
+
+
+def test_a_picture_in_folders_of_two_classes_is_a_conflict_and_one_without_a_label_is_none(eight, caplog):
+    classes = ["cat", "cat", "cat", "dog", "cat", "cat", "", "cat"]
+    records = eight.records.assign(label=[0, 0, 0, 1, 0, 0, -1, 0], **{"class": classes})
+    report = describe_groups(group(eight), records).set_index("group")
+    assert report["conflict"].to_dict() == {0: "cat\ndog", 1: "", 2: ""}
+    warn_of_conflicts(report)
+    assert (
+        "1 groups of duplicates lie in folders of different classes, such as 000.png, 003.png (cat, dog)" in caplog.text
+    )
+    warn_of_conflicts(report[report["conflict"] == ""])
+    assert len(caplog.records) == 1
+
+
+def sheets(count, side, size=64):
+    """Different scenes of so many pixels in the middle of a white sheet, and their thumbnails."""
+    big = np.full((count, 3, 4 * size, 4 * size), 255, np.uint8)
+    low = 2 * size - 2 * side
+    for k in range(count):
+        cells = np.random.default_rng(k).integers(0, 256, (3, 4, 4)).repeat(side, 1).repeat(side, 2)
+        big[k, :, low : low + 4 * side, low : low + 4 * side] = cells
+    return tuple(
+        np.stack([np.asarray(Image.fromarray(p.transpose(1, 2, 0)).resize((s, s), 3)).transpose(2, 0, 1) for p in big])
+        for s in (size, 32)
+    )
+
+
+@pytest.mark.parametrize("side", [8, 16])
+def test_small_subjects_on_a_plain_sheet_are_told_apart_though_their_outlines_are_the_same(hashed, stored, side):
+    images, thumbnails = sheets(20, side)
+    assert similarity(thumbnails[:10], thumbnails[10:]).max() > 0.7  # what decided alone
+    made = replace(hashed(np.zeros((20, 8), np.uint8), thumbnails), images=stored(images))
+    assert group(made, radius=2, min_similarity=0.65).empty
+
+
+@pytest.mark.parametrize("side", [8, 16])
+@pytest.mark.parametrize("kind", ["resized", "brightened", "shifted", "cropped", "noised"])
+def test_altered_copies_of_small_subjects_are_found(hashed, stored, side, kind):
+    images, _ = sheets(10, side)
+    originals = [Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))) for image in images]
+    rng = np.random.default_rng(0)
+    both = [*originals, *(ALTERATIONS[kind][1](image, rng) for image in originals)]
+    made = hashed(
+        np.zeros((20, 8), np.uint8), np.stack([channels_first(image.resize((32, 32), 3), 3) for image in both])
+    )
+    made = replace(made, images=stored(np.stack([channels_first(image, 3) for image in both])))
+    found = groups_of(group(made, min_similarity=0.65))
+    assert found == {frozenset({k, k + 10}) for k in range(10)}
+
+
+def test_pictures_that_are_blank_but_for_what_only_the_stored_images_show_are_told_apart(hashed, stored):
+    images = np.full((3, 3, 128, 128), 255, np.uint8)
+    images[0, :, 64, 60:68] = 250  # a faint line
+    made = hashed(np.zeros((3, 8), np.uint8), np.full((3, 3, 32, 32), 255, np.uint8))
+    assert groups_of(group(made, min_similarity=0.65)) == {frozenset({0, 1, 2})}
+    finer = replace(made, images=stored(images))
+    assert groups_of(group(finer, min_similarity=0.65)) == {frozenset({1, 2})}

@@ -121,3 +121,15 @@ def group_in(codes, memory):
     with code_tables(16, memory) as tables:
         tables.add("codes", codes)
         tables.equal_codes("codes")
+
+
+@pytest.mark.parametrize("bits", [8, 64, 72, 128, 192, 256, 320, 512])
+def test_distances_of_codes_of_any_size_are_counted_right(stored, bits):
+    """DuckDB counts bits in one byte, and two words of complements differ in 128."""
+    zeros = np.zeros((1, bits // 8), np.uint8)
+    codes = np.concatenate([zeros, ~zeros, clustered(30, bits // 8, 1, 0.1)])
+    sure = sure_radius(len(cut_into_bands(bits, len(codes))), 2)
+    for radius in (min(sure, bits // 4), bits):
+        found = found_pairs(stored, codes, None, radius, 2)
+        assert {pair for pair in found if pair[2] <= sure} == all_pairs(codes, codes, min(sure, radius), True)
+        assert found <= all_pairs(codes, codes, radius, True)

@@ -156,6 +156,16 @@ def test_a_gallery_has_a_row_a_group_the_largest_first(thumbnails, rendered):
     assert firsts == [[3, 30, 31, 32, 255], [5, 10, 20, 255, 255]]  # levels are rows; white where there is none
 
 
+def test_a_group_whose_labels_differ_is_marked_in_the_gallery(thumbnails, rendered):
+    conflicts = pd.Series({0: "a $cat$ of some sort\ndog"})
+    figure = collision_gallery(thumbnails, grouped(np.arange(60) // 30), groups=2, members=4, conflicts=conflicts)
+    rendered(figure)
+    notes = [axes.texts[0].get_text() for axes in figure.axes]
+    assert notes[0].startswith("30 images: a $ca")
+    assert notes[0].endswith("\nnot dog")
+    assert notes[1] == "30 images"
+
+
 def test_a_gallery_shows_no_more_members_than_asked_and_says_how_many_there_are(thumbnails, rendered):
     figure = collision_gallery(thumbnails, grouped(np.zeros(60, np.int64)), groups=12, members=4)
     rendered(figure)

@@ -18,10 +18,11 @@ def blobs():
 
 @pytest.fixture(scope="session")
 def labelled():
-    """Make the table of labels of some classes, as ``prepare_labelled`` does."""
+    """Make the table of labels of some classes, as ``mark_copies`` does where no picture comes twice."""
 
     def make(y, names, images_id="none"):
         table = pd.DataFrame({"row": range(len(y)), "label": y, "class": [names[k] for k in y]})
+        table = table.assign(picture=range(len(y)), copy_of="", held_out=False)
         table.attrs = {"images_id": images_id}
         return table
 

@@ -123,3 +123,17 @@ def test_features_of_other_settings_than_the_run_has_are_refused(stored, labelle
     with pytest.raises(InputError, match=r"got features.layers \[0, 1\] for None in ours \(train\)") as refusal:
         check_kinds({"ours": pair}, *tables, FeaturesSettings())
     assert "\n" not in str(refusal.value)
+
+
+def test_labels_of_before_copies_were_marked_and_of_another_setting_are_refused(stored, labelled, sets):
+    (X, y), (test, y_test) = sets
+    kinds = {"ours": (stored(X, images_id="i"), stored(test, images_id="i"))}
+    tables = labelled(y, NAMES, "i"), labelled(y_test, NAMES, "i")
+    assert check_kinds(kinds, *tables).pictures.tolist() == list(range(200))
+    held = tables[0].assign(held_out=np.arange(200) < 5)
+    assert (check_kinds(kinds, held, tables[1]).pictures < 0).sum() == 5
+    with pytest.raises(InputError, match="must say which images are copies of test images"):
+        check_kinds(kinds, tables[0].drop(columns="picture"), tables[1])
+    tables[0].attrs["copies"] = "keep"
+    with pytest.raises(InputError, match=r"got features\.copies keep for hold_out in labels_train; run"):
+        check_kinds(kinds, *tables, FeaturesSettings())

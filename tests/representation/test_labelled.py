@@ -26,10 +26,12 @@ def prepare(tmp_path):
     def run(channels=1, images_per_shard=2, **faces):
         settings = PreprocessSettings(image_size=8, channels=channels, images_per_shard=images_per_shard)
         source = open_source(str(tmp_path / "raw"))
-        files, labels, rejected = prepare_labelled(
+        files, thumbnails, labels, rejected = prepare_labelled(
             source, FacesSettings(**faces), settings, EngineSettings(), tmp_path / "work"
         )
         write_shards(files, tmp_path / "stored", 100)
+        write_shards(thumbnails, tmp_path / "thumbnails", 100)
+        assert ShardedArray(tmp_path / "thumbnails").shape == (len(labels), 3, 32, 32)
         return ShardedArray(tmp_path / "stored"), labels, rejected
 
     return run
@@ -40,7 +42,7 @@ def test_row_i_of_the_labels_is_image_i(tmp_path, prepare):
     images, labels, rejected = prepare()
     assert images.shape == (5, 1, 8, 8)
     assert images.dtype == np.uint8
-    assert list(labels.columns) == ["row", "source", "label", "class"]
+    assert list(labels.columns[:5]) == ["row", "source_row", "source", "label", "class"]
     assert labels["row"].tolist() == [0, 1, 2, 3, 4]
     assert labels["class"].tolist() == [source.split("/")[0] for source in labels["source"]]
     assert labels["label"].tolist() == [["cat", "dog", "emu"].index(name) for name in labels["class"]]

@@ -274,3 +274,39 @@ def _watched(function, read):
         return function(view, rows)
 
     return call
+
+
+@given(st.integers(0, 2**31), st.integers(1, 60))
+def test_copies_are_never_both_in_the_validation_set_and_among_what_is_drawn(seed, validation):
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 60, 240)
+    y = pictures % 2  # copies have one label
+    pictures[rng.random(240) < 0.1] = -1
+    usable = pictures >= 0
+    draws = draw_labels(y, settings(validation=validation, labels_per_class=2), seed, pictures=pictures)
+    used = np.concatenate([draws.validation, draws.selection.ravel(), draws.report.ravel()])
+    assert usable[used].all()
+    assert len(draws.validation) == validation
+    drawn = np.concatenate([draws.selection.ravel(), draws.report.ravel()])
+    assert not set(pictures[draws.validation]) & set(pictures[drawn])
+    every = draw_labels(y, settings(validation=validation, labels_per_class="all"), seed, pictures=pictures)
+    assert not set(pictures[every.validation]) & set(pictures[every.selection[0]])
+    np.testing.assert_array_equal(every.report[0], np.flatnonzero(usable))
+
+
+def test_draws_are_the_same_where_no_picture_comes_twice():
+    y = np.arange(300) % 3
+    for per_class in (5, "all"):
+        chosen = settings(labels_per_class=per_class)
+        assert draw_labels(y, chosen, 0).digest() == draw_labels(y, chosen, 0, pictures=np.arange(300)[::-1]).digest()
+    assert most_labels(y, settings(), 0) == most_labels(y, settings(), 0, np.arange(300))
+
+
+def test_labels_that_are_too_few_without_copies_are_refused_with_their_numbers():
+    y, pictures = np.arange(60) % 2, np.arange(60) // 4 * 2 + np.arange(60) % 2
+    pictures[:10] = -1
+    said = r"\(60 labelled images, 10 held out as copies of test images, 2\d copies of others, 9 held for validation\)"
+    with pytest.raises(InputError, match=said):
+        draw_labels(y, settings(validation=9, labels_per_class=22), 0, pictures=pictures)
+    with pytest.raises(InputError, match=r"validation must be less than .* got 50 of 50"):
+        draw_labels(y, settings(validation=50), 0, pictures=pictures)

@@ -21,10 +21,12 @@ class KnownSet(NamedTuple):
     codes: ShardedArray
     thumbnails: ShardedArray
     records: pd.DataFrame
+    images: ShardedArray
+    """The thumbnails, where the images are gone."""
 
 
 class KnownImagesDataset(AbstractDataset[NoReturn, "KnownImagesDataset"]):
-    """The versions of ``hash_codes`` with the thumbnails and records that they are of; read-only.
+    """The versions of ``hash_codes`` with the thumbnails, records and images that they are of; read-only.
 
     Examples
     --------
@@ -35,8 +37,10 @@ class KnownImagesDataset(AbstractDataset[NoReturn, "KnownImagesDataset"]):
           codes: data/04_feature/hash_codes
           thumbnails: data/03_primary/thumbnails
           records: data/03_primary/records.parquet
+          images: data/03_primary/images
 
-    >>> KnownImagesDataset(codes=tmp_path, thumbnails=tmp_path, records=tmp_path).load().sets("id", "encoder")
+    >>> places = dict.fromkeys(("codes", "thumbnails", "records", "images"), tmp_path)
+    >>> KnownImagesDataset(**places).load().sets("id", "encoder")
     []
     """
 
@@ -46,13 +50,16 @@ class KnownImagesDataset(AbstractDataset[NoReturn, "KnownImagesDataset"]):
         codes: str | os.PathLike[str],
         thumbnails: str | os.PathLike[str],
         records: str | os.PathLike[str],
+        images: str | os.PathLike[str],
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._codes, self._thumbnails, self._records = Path(codes), Path(thumbnails), Path(records)
+        self._images = Path(images)
         self.metadata = metadata
 
     def _describe(self) -> dict[str, Any]:
-        return {"codes": str(self._codes), "thumbnails": str(self._thumbnails), "records": str(self._records)}
+        places = (self._codes, self._thumbnails, self._records, self._images)
+        return dict(zip(("codes", "thumbnails", "records", "images"), map(str, places), strict=True))
 
     def load(self) -> KnownImagesDataset:
         """Return itself: which sets are known depends on the images that are compared with them."""
@@ -80,7 +87,10 @@ class KnownImagesDataset(AbstractDataset[NoReturn, "KnownImagesDataset"]):
                 latest[codes.attrs[ID]] = (folder.parent.name, codes)
         if not latest:
             return []
-        thumbnails = {array.attrs.get(ID): array for array in map(ShardedArray, _versions(self._thumbnails))}
+        thumbnails, images = (
+            {array.attrs.get(ID): array for array in map(ShardedArray, _versions(path))}
+            for path in (self._thumbnails, self._images)
+        )
         records = {table.attrs.get(ID): table for table in _tables(self._records)}
         found = []
         for known, (version, codes) in sorted(latest.items(), key=lambda item: item[1][0]):
@@ -89,7 +99,8 @@ class KnownImagesDataset(AbstractDataset[NoReturn, "KnownImagesDataset"]):
                     f"a known set needs its thumbnails and records, and those of hash_codes {version} are gone; "
                     f"bring them back, or remove {self._codes / version}"
                 )
-            found.append(KnownSet(version, codes, thumbnails[known], records[known]))
+            finest = images.get(known, thumbnails[known])
+            found.append(KnownSet(version, codes, thumbnails[known], records[known], finest))
         return found
 
 

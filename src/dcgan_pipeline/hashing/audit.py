@@ -78,7 +78,6 @@ ALTERATIONS: dict[str, tuple[str, Alteration]] = {
 
 def measure_recall(
     hashed: Hashed,
-    images: ShardedArray,
     weights: Weights,
     settings: DedupSettings,
     seed: int,
@@ -95,13 +94,15 @@ def measure_recall(
     generator = numpy_stream(seed, "audit", "planted")
     count = min(settings.audit.planted, len(hashed.records))
     rows = np.sort(generator.choice(len(hashed.records), count, replace=False))
-    pictures = _pictures(hashed, images, rows)
+    pictures = _pictures(hashed, rows)
     encoder = Encoder(weights, device)
     lines = []
     for name, (what, function) in ALTERATIONS.items():
-        copies = np.stack([_thumbnail(function(picture, generator)) for picture in pictures])
-        codes = encoder(copies)
-        caught = _caught(copies, codes, rows, hashed, settings)
+        altered = [function(picture, generator) for picture in pictures]
+        copies = np.stack([_channels_first(picture) for picture in altered])
+        thumbnails = np.stack([_thumbnail(picture) for picture in altered])
+        codes = encoder(thumbnails)
+        caught = _caught({"codes": codes, "thumbnails": thumbnails, "images": copies}, rows, hashed, settings)
         low, high = wilson(int(caught.sum()), len(caught))
         median = float(np.median(hamming(codes, hashed.codes[rows])))
         lines.append((name, what, len(caught), int(caught.sum()), caught.mean(), low, high, median))
@@ -131,38 +132,42 @@ def wilson(count: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
-def _pictures(hashed: Hashed, images: ShardedArray, rows: NDArray[np.int64]) -> list[Image.Image]:
+def _pictures(hashed: Hashed, rows: NDArray[np.int64]) -> list[Image.Image]:
     """What is altered: the stored images where they show more than the thumbnails, else the thumbnails."""
+    images = hashed.images
     shows_more = images.shape[1] == 3 and images.shape[-1] > SIDE
     pixels = (images if shows_more else hashed.thumbnails)[rows]
     return [Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))) for picture in pixels]
 
 
 def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
-    small = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+    return _channels_first(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def _channels_first(image: Image.Image) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
 def _caught(
-    copies: NDArray[np.uint8],
-    codes: NDArray[np.uint8],
+    copies: dict[str, NDArray[np.uint8]],
     originals: NDArray[np.int64],
     hashed: Hashed,
     settings: DedupSettings,
 ) -> NDArray[np.bool_]:
     """Look copies up as new images would be; say which find their originals."""
-    caught = np.zeros(len(copies), bool)
+    codes = copies["codes"]
+    caught = np.zeros(len(codes), bool)
     with tempfile.TemporaryDirectory() as folder:
-        stored = []
-        for name, array in (("codes", codes), ("thumbnails", copies)):
+        for name, array in copies.items():
             write_shards(ArrayChunks([array]), Path(folder) / name, len(array))
-            stored.append(ShardedArray(Path(folder) / name))
+        stored = {name: ShardedArray(Path(folder) / name) for name in copies}
+        planted = Hashed(**stored, records=hashed.records.iloc[originals])
         with code_tables(codes.shape[1], settings.memory) as tables:
-            tables.add("copies", stored[0])
+            tables.add("copies", planted.codes)
             tables.add_rows("originals", originals, hashed.codes)
             size = len(hashed.codes)  # as hard to find as among all
             for copy, row, _ in tables.near_codes("copies", "originals", settings.radius, settings.probes, size):
                 pair = originals[copy] == row
                 copy, row = copy[pair], row[pair]
-                caught[copy] = agree(stored[1], hashed.thumbnails, copy, row, settings)
+                caught[copy] = agree(planted, hashed, copy, row, settings)
     return caught

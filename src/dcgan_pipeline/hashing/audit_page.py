@@ -18,6 +18,7 @@ from PIL import Image
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.hashing.audit import wilson
+from dcgan_pipeline.hashing.groups import label_conflicts
 from dcgan_pipeline.hashing.settings import DedupSettings
 
 _STYLE = """
@@ -31,6 +32,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 #pairs button[aria-pressed=true] { border-color: #d95f02; background: #d95f0222; }
 #pairs img { width: 7.2rem; height: 7.2rem; image-rendering: pixelated; }
 #pairs small { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: .75; }
+.conflict { color: #d95f02; font-weight: 600; }
 #estimate { font-size: 1.2rem; } textarea { width: 100%; height: 5rem; }
 """
 
@@ -99,13 +101,14 @@ def audit_page(
         "removed": [str(source) for source in sources[sample["row"]]],
     }
     data = json.dumps(marks).replace("<", "\\u003c")  # a name must not end the script
-    pairs = "\n".join(_pair(pair, images, sources) for pair in sample.itertuples())
+    conflicts = label_conflicts(duplicates, records)
+    pairs = "\n".join(_pair(pair, images, sources, conflicts) for pair in sample.itertuples())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Audit of the de-duplication</title><style>{_STYLE}</style></head>
 <body>
 <h1>Audit of the de-duplication</h1>
 <p>{removed:,} of {total:,} images removed ({100 * removed / max(total, 1):.2f} %), in
-{duplicates["group"].nunique():,} groups. {escape(_rule(settings))}</p>
+{duplicates["group"].nunique():,} groups. {escape(_rule(settings))}{_conflicts(conflicts)}</p>
 <h2>Recall: altered copies that were planted</h2>
 {_recall_table(recall)}
 <h2>Precision: mark the false pairs</h2>
@@ -134,6 +137,15 @@ def _rule(settings: DedupSettings) -> str:
     return f"Duplicates are images of {codes} whose thumbnails correlate at {settings.min_similarity} or more."
 
 
+def _conflicts(conflicts: pd.Series) -> str:
+    if conflicts.empty:
+        return ""
+    return (
+        f' <span class="conflict">{len(conflicts):,} groups lie in folders of different classes</span>: one of the '
+        "labels is wrong, or the picture shows both (column <code>conflict</code> of <code>dedup_report</code>)."
+    )
+
+
 def _paper(removed: int, shown: int) -> str:
     low, _ = wilson(shown, shown)
     return (
@@ -159,15 +171,17 @@ def _recall_table(recall: pd.DataFrame) -> str:
     return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
-def _pair(pair, images: ShardedArray, sources: NDArray[np.str_]) -> str:  # type: ignore[no-untyped-def]
+def _pair(pair, images: ShardedArray, sources: NDArray[np.str_], conflicts: pd.Series) -> str:  # type: ignore[no-untyped-def]
     stays, gone = (escape(str(sources[row]), quote=True) for row in (pair.representative, pair.row))
     pictures = "".join(
         f'<img src="{_png(images[int(row)])}" alt="{name}">'
         for row, name in ((pair.representative, stays), (pair.row, gone))
     )
     note = f"{pair.distance} bits, similarity {pair.similarity:.2f}"
+    classes = escape(", ".join(conflicts.get(pair.group, "").splitlines()))
+    conflict = f'<small class="conflict">labels differ: {classes}</small>' if classes else ""
     return (
-        f'<li><button type="button" aria-pressed="false">{pictures}<small>{note}</small>'
+        f'<li><button type="button" aria-pressed="false">{pictures}<small>{note}</small>{conflict}'
         f'<small title="{stays}">stays: {stays}</small><small title="{gone}">gone: {gone}</small></button></li>'
     )
 

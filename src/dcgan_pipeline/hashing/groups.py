@@ -18,16 +18,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.hashing.neighbours import code_tables, hamming
 from dcgan_pipeline.hashing.settings import DedupSettings
-from dcgan_pipeline.hashing.similarity import similarity
+from dcgan_pipeline.hashing.similarity import mostly_plain, similarity
+from dcgan_pipeline.hashing.subjects import contrast_similarity
 
 log = logging.getLogger(__name__)
 
 Rows = NDArray[np.int64]
 
 _PAIRS = 1 << 14  # compared at once
+_STRICT = 7  # how much faster than cosines of subjects correlations fall: (1 - 0.65) / (1 - 0.95)
 _CENTRES = 32  # pictures of one code that others are compared with; what is like none of them stays
 
 
@@ -38,9 +40,11 @@ class Hashed:
     codes: ShardedArray
     thumbnails: ShardedArray
     records: pd.DataFrame
+    images: ShardedArray
+    """uint8 (N, C, S, S), the finest pixels that are stored; the thumbnails where there are no others."""
 
 
-def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSettings) -> pd.DataFrame:
+def find_duplicates(hashed: Hashed, settings: DedupSettings) -> pd.DataFrame:
     """Group the images that are the same picture, and keep of each group as many as it takes.
 
     Returns
@@ -48,8 +52,8 @@ def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSetting
     DataFrame
         One row a member of a group of two or more, ordered by group and row: row, group (int64, numbered from 0 in
         the order of their first rows), representative (the row that stays for it, or itself), distance (int64,
-        Hamming, from the representative's code), similarity (float64, of the thumbnails), kept (bool). All
-        images that are not listed stay; ``attrs["images"]`` is the number of all.
+        Hamming, from the representative's code), similarity (float64, as :func:`compare`), kept (bool). All images
+        that are not listed stay; ``attrs["images"]`` is the number of all.
 
     Raises
     ------
@@ -57,14 +61,14 @@ def find_duplicates(hashed: Hashed, images: ShardedArray, settings: DedupSetting
         Where ``always_keep`` names an image that is not there.
     """
     first, second = _edges(hashed, settings)
-    members, group = _components(first, second)
-    score = _scores(members, hashed.records, images, settings.keep)
+    members, group = components(first, second)
+    score = _scores(members, hashed, settings.keep)
     table = pd.DataFrame({"row": members, "group": pd.factorize(group)[0].astype(np.int64)})
     table["representative"] = _representatives(members, group, score, hashed, settings)
     table = table.sort_values(["group", "row"], ignore_index=True)
     rows, kept = table["row"].to_numpy(), table["representative"].to_numpy()
     table["distance"] = _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, kept, np.int64)
-    table["similarity"] = _compare(hashed.thumbnails, rows, kept)
+    table["similarity"] = compare(hashed, hashed, rows, kept)
     table["kept"] = (rows == kept) | np.isin(rows, rows_of(settings.always_keep, hashed.records))
     table.attrs = {**hashed.codes.attrs, "images": len(hashed.codes)}
     return table
@@ -78,7 +82,7 @@ def _edges(hashed: Hashed, settings: DedupSettings) -> tuple[Rows, Rows]:
         rows, code = tables.equal_codes("codes")
         centre, single = code, rows[:0]
         if settings.min_similarity is not None:
-            centre, single = _agreeing(rows, code, hashed.thumbnails, settings)
+            centre, single = _agreeing(rows, code, hashed, settings)
         firsts.append(rows)
         seconds.append(centre)
         if settings.radius:
@@ -86,13 +90,13 @@ def _edges(hashed: Hashed, settings: DedupSettings) -> tuple[Rows, Rows]:
             tables.connection.register("others", pd.DataFrame({"row": others}))
             tables.connection.execute("CREATE TABLE nodes AS SELECT * FROM codes ANTI JOIN others USING (row)")
             for a, b, _ in tables.near_codes("nodes", "nodes", settings.radius, settings.probes):
-                same = agree(hashed.thumbnails, hashed.thumbnails, a, b, settings)
+                same = agree(hashed, hashed, a, b, settings)
                 firsts.append(a[same])
                 seconds.append(b[same])
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupSettings) -> tuple[Rows, Rows]:
+def _agreeing(rows: Rows, code: Rows, hashed: Hashed, settings: DedupSettings) -> tuple[Rows, Rows]:
     """Split images of one code into sets of one picture.
 
     Returns each row's centre, itself where it is alone, and the rows of codes of too many pictures that were given up:
@@ -100,13 +104,13 @@ def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupS
     lowest row: the order of the images must not matter.
     """
     centre = rows.copy()
-    digest = np.array([hashlib.blake2b(thumbnails[row].tobytes(), digest_size=8).digest() for row in rows], "S8")
+    digest = np.array([hashlib.blake2b(hashed.thumbnails[row].tobytes(), digest_size=8).digest() for row in rows], "S8")
     left = np.lexsort((rows, digest, code))
     for _ in range(_CENTRES):
         if not len(left):
             break
         head = np.repeat(*_heads(left, code))
-        same = agree(thumbnails, thumbnails, rows[left], rows[head], settings) | (left == head)
+        same = agree(hashed, hashed, rows[left], rows[head], settings) | (left == head)
         centre[left[same]] = rows[head[same]]
         left = left[~same]
     if len(left):
@@ -114,16 +118,30 @@ def _agreeing(rows: Rows, code: Rows, thumbnails: ShardedArray, settings: DedupS
     return centre, rows[left]
 
 
-def agree(a: ShardedArray, b: ShardedArray, rows_a: Rows, rows_b: Rows, settings: DedupSettings) -> NDArray[np.bool_]:
-    """Say which candidates are duplicates: all of them, or those whose thumbnails correlate enough."""
+def agree(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows, settings: DedupSettings) -> NDArray[np.bool_]:
+    """Say which candidates are duplicates: all of them, or those that are like enough."""
     if settings.min_similarity is None:
         return np.ones(len(rows_a), bool)
-    return _compare(a, rows_a, rows_b, b) >= settings.min_similarity
+    return compare(a, b, rows_a, rows_b) >= settings.min_similarity
 
 
-def _compare(a: ShardedArray, rows_a: Rows, rows_b: Rows, b: ShardedArray | None = None) -> NDArray[np.float64]:
-    other = a if b is None else b
-    return _by_chunks(lambda i, j: similarity(a[i], other[j]), rows_a, rows_b, np.float64)
+def compare(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows) -> NDArray[np.float64]:
+    """Correlate the thumbnails of pairs, float64 (n,); where both are mostly plain, their subjects have a say, too.
+
+    What they say is put on the scale of the correlation: subjects whose cosine is 0.95 count as 0.65.
+    """
+    finer = a.images.shape[1:] == b.images.shape[1:] and a.images.shape[-1] > a.thumbnails.shape[-1]
+    pixels = (a.images, b.images) if finer else (a.thumbnails, b.thumbnails)
+
+    def look(i: Rows, j: Rows) -> NDArray[np.float64]:
+        first, second = a.thumbnails[i], b.thumbnails[j]
+        found = similarity(first, second)
+        close = np.flatnonzero((found > 0) & mostly_plain(first) & mostly_plain(second))
+        subjects = contrast_similarity(pixels[0][i[close]], pixels[1][j[close]])
+        found[close] = np.minimum(found[close], 1 - _STRICT * (1 - subjects))
+        return found
+
+    return _by_chunks(look, rows_a, rows_b, np.float64)
 
 
 def _by_chunks(function, first: Rows, second: Rows, dtype: type) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -134,8 +152,8 @@ def _by_chunks(function, first: Rows, second: Rows, dtype: type) -> np.ndarray: 
     return found
 
 
-def _components(first: Rows, second: Rows) -> tuple[Rows, Rows]:
-    """Rows that edges join, ascending, and the number of the component of each."""
+def components(first: Rows, second: Rows) -> tuple[Rows, Rows]:
+    """Find the rows that edges join, ascending, and the number of the component of each."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -149,12 +167,13 @@ def _components(first: Rows, second: Rows) -> tuple[Rows, Rows]:
     return rows.astype(np.int64), group.astype(np.int64)
 
 
-def _scores(rows: Rows, records: pd.DataFrame, images: ShardedArray, keep: str) -> NDArray[np.float64]:
+def _scores(rows: Rows, hashed: Hashed, keep: str) -> NDArray[np.float64]:
     """How much each row deserves to stay; of equals the earliest does."""
     if keep == "largest":
-        size = records["width"].to_numpy(np.float64) * records["height"].to_numpy(np.float64)
+        sides = hashed.records[["width", "height"]].to_numpy(np.float64)
+        size = sides[:, 0] * sides[:, 1]
         return size[rows]
-    return sharpness(images, rows) if keep == "sharpest" else np.zeros(len(rows))
+    return sharpness(hashed.images, rows) if keep == "sharpest" else np.zeros(len(rows))
 
 
 def _representatives(
@@ -179,7 +198,7 @@ def _heads(left: Rows, key: Rows) -> tuple[Rows, Rows]:
 
 def _duplicate_of(rows: Rows, others: Rows, hashed: Hashed, settings: DedupSettings) -> NDArray[np.bool_]:
     if settings.min_similarity is not None:
-        return _compare(hashed.thumbnails, rows, others) >= settings.min_similarity
+        return compare(hashed, hashed, rows, others) >= settings.min_similarity
     return _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, others, np.int64) <= settings.radius
 
 
@@ -218,14 +237,15 @@ def describe_groups(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.DataF
     Returns
     -------
     DataFrame
-        group, size, kept and removed (their sources, one a line, or empty); and of new images among known ones
-        ``known``, the known images that they repeat.
+        group, size, kept and removed (their sources, one a line, or empty), conflict (as :func:`label_conflicts`); and
+        of new images among known ones ``known``, the known images that they repeat.
     """
     sources = duplicates.assign(source=records["source"].to_numpy()[duplicates["row"]])
     report = pd.DataFrame({"size": duplicates.groupby("group")["row"].count()})
     parts = {"kept": sources[sources["kept"]], "removed": sources[~sources["kept"]]}
     for name, part in parts.items():
         report[name] = part.groupby("group")["source"].agg("\n".join).reindex(report.index, fill_value="")
+    report["conflict"] = label_conflicts(duplicates, records).reindex(report.index, fill_value="").astype("str")
     if "known" in sources:
         named = sources[sources["known"] != ""].groupby("group")["known"].agg(lambda names: "\n".join(names.unique()))
         report["known"] = named.reindex(report.index, fill_value="").astype("str")
@@ -233,9 +253,32 @@ def describe_groups(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.DataF
     return report.sort_values(["size", "group"], ascending=[False, True], ignore_index=True)
 
 
-def measure_groups(duplicates: pd.DataFrame, codes: ShardedArray) -> dict[str, float]:
-    """Numbers of the report: how many stay, and how well the code's bits are used."""
-    sizes = duplicates.groupby("group")["row"].count()
+def label_conflicts(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+    """Find the groups whose images lie in folders of different classes: their classes, one a line, by group."""
+    named = duplicates[["group"]].assign(name=records["class"].astype("str").to_numpy()[duplicates["row"]])
+    names = named[records["label"].to_numpy()[duplicates["row"]] >= 0].drop_duplicates()
+    several = names[names.duplicated("group", keep=False)].sort_values(["group", "name"])
+    return several.groupby("group")["name"].agg("\n".join)
+
+
+def warn_of_conflicts(report: pd.DataFrame) -> None:
+    """Say that the same picture has several labels: they contradict each other."""
+    conflicts = report[report["conflict"] != ""]
+    if len(conflicts):
+        first = conflicts.iloc[0]
+        sources = [name for name in "\n".join((first["kept"], first["removed"])).splitlines() if name]
+        log.warning(
+            "%d groups of duplicates lie in folders of different classes, such as %s (%s); see the column conflict of "
+            "dedup_report",
+            len(conflicts),
+            shortened(sources),
+            ", ".join(first["conflict"].splitlines()),
+        )
+
+
+def measure_groups(duplicates: pd.DataFrame, report: pd.DataFrame, codes: ShardedArray) -> dict[str, float]:
+    """Numbers of the report: how many stay, how many labels contradict, and how well the code's bits are used."""
+    sizes = report["size"]
     removed = int((~duplicates["kept"]).sum())
     on: NDArray[np.float64] = sum(_bits_on(codes)) / len(codes)  # type: ignore[assignment]
     return {
@@ -244,6 +287,7 @@ def measure_groups(duplicates: pd.DataFrame, codes: ShardedArray) -> dict[str, f
         "dedup.removed": float(removed),
         "dedup.groups": float(len(sizes)),
         "dedup.largest_group": float(sizes.max()) if len(sizes) else 1.0,
+        "dedup.label_conflicts": float((report["conflict"] != "").sum()),
         "dedup.mean_bits_on": float(np.sum(on)),
         "dedup.constant_bits": float(np.sum((on == 0) | (on == 1))),
     }

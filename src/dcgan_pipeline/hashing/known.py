@@ -5,16 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dcgan_pipeline.arrays import PLACE
 from dcgan_pipeline.hashing.groups import Hashed, Rows, agree
 from dcgan_pipeline.hashing.neighbours import code_tables
 from dcgan_pipeline.hashing.settings import DedupSettings
 
 
-def find_known(new: Hashed, known: Hashed, settings: DedupSettings) -> pd.DataFrame:
+def find_known(new: Hashed, known: Hashed, settings: DedupSettings, elsewhere: bool = False) -> pd.DataFrame:
     """Look new images up among known ones.
 
     Both must be hashed by the same encoder. Candidates and their check are those of
     :func:`~dcgan_pipeline.hashing.groups.find_duplicates`.
+
+    Parameters
+    ----------
+    elsewhere
+        Leave out known images that are among the new ones, at the same place and of the same name: a folder that has
+        grown would be known from itself. An image whose file became another picture is no longer there.
 
     Returns
     -------
@@ -27,9 +34,13 @@ def find_known(new: Hashed, known: Hashed, settings: DedupSettings) -> pd.DataFr
         tables.add("new", new.codes)
         tables.add("known", known.codes)
         for a, b, distance in tables.near_codes("new", "known", settings.radius, settings.probes):
-            same = agree(new.thumbnails, known.thumbnails, a, b, settings)
+            same = agree(new, known, a, b, settings)
             found.append(np.stack([a[same], b[same], distance[same]], axis=1))
     table = pd.DataFrame(np.concatenate(found), columns=["row", "known_row", "distance"])
+    if elsewhere and new.records.attrs.get(PLACE, "here") == known.records.attrs.get(PLACE, "unknown"):
+        names = (side.records["source"].to_numpy() for side in (new, known))
+        ours, theirs = (side[table[key]] for side, key in zip(names, ("row", "known_row"), strict=True))
+        table = table[~table["known_row"].isin(table.loc[ours == theirs, "known_row"])]
     table = table.sort_values(["row", "distance", "known_row"])
     return table.drop_duplicates("row").reset_index(drop=True)
 

@@ -105,7 +105,8 @@ class CodeTables:
         if sure < radius:
             log.debug("all pairs of codes within %d bits are found, and most of those within %d", sure, radius)
         once = " AND a.row < b.row" if left == right else ""
-        distance = " + ".join(f"bit_count(xor(a.{w}, b.{w}))" for w in self.words)
+        # DuckDB counts bits in one byte, and two words may differ in 128.
+        distance = " + ".join(f"bit_count(xor(a.{w}, b.{w}))::INTEGER" for w in self.words)
         for k, band in enumerate(track(bands, f"dedup: near codes of {left}", len(bands))):
             self._load_masks(band.width, flips)
             earlier = "".join(f" AND bit_count(xor({e.of('a')}, {e.of('b')})) > {flips}" for e in bands[:k])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dcgan_pipeline.schema import Settings, unless
 
@@ -85,3 +85,12 @@ class DedupSettings(Settings):
     def inert(self) -> dict[str, str]:
         """Equal codes need no search."""
         return unless(self.radius > 0, "dedup.radius is 0: equal codes are looked for", "probes")
+
+    @model_validator(mode="after")
+    def _radius(self) -> Self:
+        if self.radius >= self.autoencoder.code_bits:
+            raise ValueError(
+                f"radius must be less than autoencoder.code_bits, got {self.radius} and {self.autoencoder.code_bits}: "
+                "every two codes would be near"
+            )
+        return self

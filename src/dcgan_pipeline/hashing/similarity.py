@@ -21,6 +21,8 @@ FLAT = 2  # grey levels: pictures without any structure are the same where they 
 _LEVELS = 60  # of a soft-signed difference: 60^2 x 6 x 27^2 < 2^24
 _SOFT = 4  # grey levels
 _COARSE = 0.5  # pairs that correlate less at low resolution are not looked at closely
+_WEAK = 15  # of a soft-signed difference: a step of 4/3 grey levels, which is not seen
+_PLAIN = 0.5  # share of the differences that are weak in a picture of something small on a plain ground
 _BATCH = 512
 
 
@@ -47,6 +49,16 @@ def similarity(
             for x in (first, second)
         )
         found.append(_similarity(a, b).cpu().numpy())
+    return np.concatenate(found)
+
+
+def mostly_plain(thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say of which thumbnails, uint8 (n, 3, 32, 32), more than half is plain: an outline decides their correlation."""
+    found = [np.empty(0, bool)]
+    for start in range(0, len(thumbnails), _BATCH):
+        edges = _edges(torch.from_numpy(np.ascontiguousarray(thumbnails[start : start + _BATCH])))
+        seen = (edges.abs() > _WEAK).any(dim=1).flatten(1)  # (n, 961)
+        found.append((seen.sum(1) < _PLAIN * seen.shape[1]).numpy())
     return np.concatenate(found)
 
 

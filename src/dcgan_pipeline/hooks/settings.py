@@ -104,7 +104,7 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
         train, images = parsed["train"], parsed["preprocess"]
         shape = (1, images.channels, images.image_size, images.image_size)
         architecture = resolve_architecture(train.preset, train.architecture, shape)
-        if "features" in parsed:
+        if "features_trained_train" in pipeline.all_outputs():
             refuse_conditional(architecture.model_dump(), "features need")
     if "evaluate" not in parsed:
         return

@@ -23,7 +23,7 @@ from filelock import BaseFileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from dcgan_pipeline.arrays import ID, ShardFiles
+from dcgan_pipeline.arrays import ID, PLACE, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.boxes import Box, about_centre
@@ -271,12 +271,17 @@ def _collect(
     order = ["source_row", "source", "stage", "reason", *BOX_COLUMNS]
     rejected = rejected[order].sort_values(["source_row", "stage"], kind="stable", ignore_index=True)
     attrs = {ID: images_id}
-    records.attrs, rejected.attrs = dict(attrs), dict(attrs)
+    records.attrs, rejected.attrs = {**attrs, PLACE: place_of(source)}, dict(attrs)
     whole = [shard for shard, count in zip(shards, counts, strict=True) if count]
     images, thumbnails = (
         HeldFiles([shard.file(kind) for shard in whole], attrs, lock) for kind in ("images", "thumbnails")
     )
     return ImageSet(images, thumbnails, records, rejected)
+
+
+def place_of(source: ImageSource) -> str:
+    """Tell where a source lies from elsewhere, by a digest: an address may hold a password."""
+    return hashlib.sha256(source.location.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _names(source: ImageSource, table: pd.DataFrame) -> Any:

@@ -24,6 +24,7 @@ from dcgan_pipeline.imaging.boxes import Box, Edges
 from dcgan_pipeline.imaging.formats import bmp, gif, jpeg2000, png, sgi, tga
 from dcgan_pipeline.imaging.formats.depth import grey
 from dcgan_pipeline.imaging.formats.tiff import is_tiff, open_tiff
+from dcgan_pipeline.imaging.ground import ground_of
 from dcgan_pipeline.imaging.orientation import FROM_BELOW, FROM_RIGHT, SIDEWAYS, orientation_of, upright
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError
@@ -210,8 +211,8 @@ def _as_8_bit(image: Image.Image) -> Image.Image:
         raise ImageError("pixels of an unknown range: 32-bit floats")
     if "A" in mode or "a" in mode or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("L" if mode in ("LA", "La", "L") else "RGB")
+        ground = Image.new("RGBA", rgba.size, ground_of(rgba))
+        return Image.alpha_composite(ground, rgba).convert("L" if mode in ("LA", "La", "L") else "RGB")
     if mode in ("L", "RGB"):
         return image
     return image.convert("L" if mode == "1" else "RGB")

@@ -27,6 +27,7 @@ from dcgan_pipeline.inspection.canvas import (
 )
 
 _LONG_SIDE = 480  # pixels of a photograph on the sheet
+_CLASS = 10  # characters of a class beside a group
 _NAME = 36  # characters that fit over one
 _NOTE = 30  # pixels that the note over a box needs
 
@@ -88,8 +89,10 @@ def _outline(axes: Axes, box: Any, sheet_width: int, scale: float) -> None:
         axes.text(corner, top, note, fontsize=5.5, color="white", va=down, ha=across, bbox=plate, clip_on=True)
 
 
-def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups: int, members: int) -> Figure:
-    """Draw the largest groups, a row each, those that stay at the left."""
+def collision_gallery(
+    thumbnails: ShardedArray, duplicates: pd.DataFrame, groups: int, members: int, conflicts: pd.Series | None = None
+) -> Figure:
+    """Draw the largest groups, a row each, those that stay at the left; ``conflicts``: classes, by group."""
     sizes = duplicates["group"].value_counts()
     shared = sizes.reset_index().sort_values(["count", "group"], ascending=[False, True]).head(groups)
     removed = int((~duplicates["kept"]).sum())
@@ -113,5 +116,10 @@ def collision_gallery(thumbnails: ShardedArray, duplicates: pd.DataFrame, groups
         rows = by_group.loc[by_group["group"] == group, "row"].to_numpy()[:members]
         show(line, tile(thumbnails[rows], members))
         line.set_anchor("W")
-        line.text(1.01, 0.5, f"{size} images", transform=line.transAxes, fontsize=7, color=MUTED, va="center")
+        note, colour = f"{size} images", MUTED
+        if conflicts is not None and group in conflicts.index:  # one picture with several labels
+            classes = [printable(name, _CLASS) for name in conflicts[group].splitlines()[:2]]
+            note, colour = "\nnot ".join([f"{note}: {classes[0]}", *classes[1:]]), REFUSED
+        place = {"transform": line.transAxes, "va": "center", "parse_math": False}
+        line.text(1.01, 0.5, note, fontsize=7, color=colour, **place)
     return figure

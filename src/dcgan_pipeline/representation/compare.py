@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dcgan_pipeline.arrays import ShardedArray, check_same_images, first_not_finite
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import Advance, progress_bar
+from dcgan_pipeline.representation.copies import COPIES
 from dcgan_pipeline.representation.features import GAN, MADE_WITH, made_with
 from dcgan_pipeline.representation.protocol import Draws, Outcome, draw_labels, judge
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
@@ -40,6 +41,8 @@ class LabelledRows(NamedTuple):
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     classes: list[str]
+    pictures: NDArray[np.int64] | None = None
+    """Of the training images: what :func:`~dcgan_pipeline.representation.protocol.draw_labels` asks for."""
 
 
 class _Pixels:
@@ -77,7 +80,7 @@ def compare_features(
         few labels.
     """
     labels = check_kinds(kinds, labels_train, labels_test, features)
-    draws = draw_labels(labels.train, settings, seed, labels.classes)
+    draws = draw_labels(labels.train, settings, seed, labels.classes, labels.pictures)
     fits = len(settings.C) * len(draws.selection) + len(draws.report)
     with progress_bar("evaluate: L2-SVM", fits * len(kinds)) as advance:
         outcomes = judge_kinds(kinds, labels, draws, settings, advance, device)
@@ -119,10 +122,11 @@ def check_kinds(
     _check_one_gan(kinds)
     if features is not None:
         _check_made_with(kinds, made_with(features))
+        _check_copies(labels_train, features)
     _check_finite(kinds)
     classes = _shared_classes(labels_train, labels_test)
     train, test = (labels["class"].map(classes.index).to_numpy(np.int64) for labels in (labels_train, labels_test))
-    return LabelledRows(train, test, classes)
+    return LabelledRows(train, test, classes, _pictures(labels_train))
 
 
 def _check_one_gan(kinds: Kinds) -> None:
@@ -153,6 +157,23 @@ def _check_made_with(kinds: Kinds, wanted: dict[str, Any]) -> None:
                     f"features must be made with the settings of this run, got {', '.join(other)} in {name} ({part}); "
                     "run `kedro run --pipelines=features,evaluate`, or give the settings that they were made with"
                 )
+
+
+def _check_copies(labels_train: pd.DataFrame, features: FeaturesSettings) -> None:
+    if (found := labels_train.attrs.get(COPIES, features.copies)) != features.copies:
+        raise InputError(
+            f"labels must be made with the settings of this run, got features.copies {found} for {features.copies} in "
+            "labels_train; run `kedro run --pipelines=features,evaluate`, or give the setting that they were made with"
+        )
+
+
+def _pictures(labels_train: pd.DataFrame) -> NDArray[np.int64]:
+    if "picture" not in labels_train:
+        raise InputError(
+            "labels_train must say which images are copies of test images, and were made before they did; "
+            "run `kedro run --pipelines=features,evaluate` again"
+        )
+    return np.where(labels_train["held_out"], -1, labels_train["picture"]).astype(np.int64)
 
 
 def _check_finite(kinds: Kinds) -> None:

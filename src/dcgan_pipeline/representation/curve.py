@@ -38,7 +38,7 @@ def label_curve(
         As :func:`~dcgan_pipeline.representation.compare.compare_features`; where no number of labels is left.
     """
     labels = check_kinds(kinds, labels_train, labels_test)
-    most, draws_each = most_labels(labels.train, settings, seed), settings.curve_draws
+    most, draws_each = most_labels(labels.train, settings, seed, labels.pictures), settings.curve_draws
     few = {"selection_draws": min(settings.selection_draws, draws_each), "report_draws": draws_each}
     points = [
         settings.model_copy(update=few | {"labels_per_class": count})
@@ -50,7 +50,7 @@ def label_curve(
             f"evaluate.curve needs a number of labels that every class has outside the validation set, got "
             f"{list(settings.curve)}; lower one, or evaluate.validation"
         )
-    draws = [draw_labels(labels.train, point, seed) for point in points]
+    draws = [draw_labels(labels.train, point, seed, labels.classes, labels.pictures) for point in points]
     fits = sum(len(settings.C) * len(draw.selection) + len(draw.report) for draw in draws)
     rows = []
     with progress_bar("label curve: L2-SVM", fits * len(kinds)) as advance:

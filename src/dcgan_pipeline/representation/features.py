@@ -81,7 +81,7 @@ def discriminator_features(
 
 def made_with(settings: FeaturesSettings) -> dict[str, Any]:
     """The settings that change a feature."""
-    return settings.model_dump(mode="json", exclude={"batch_size"})
+    return settings.model_dump(mode="json", exclude={"batch_size", "copies"})
 
 
 def learned_from(weights: Weights) -> str:

@@ -69,7 +69,7 @@ def _classes_with_images(source: ImageSource) -> set[str]:
 
 def prepare_labelled(
     source: ImageSource, faces: FacesSettings, settings: PreprocessSettings, engine: EngineSettings, work: Path
-) -> tuple[ShardFiles, pd.DataFrame, pd.DataFrame]:
+) -> tuple[ShardFiles, ShardFiles, pd.DataFrame, pd.DataFrame]:
     """Cut the best region out of every labelled image and resize it.
 
     Parameters
@@ -84,8 +84,10 @@ def prepare_labelled(
     -------
     images
         uint8 of shape (N, C, S, S).
-    labels
-        One row an image: row, source, label (int64), class (its name).
+    thumbnails
+        uint8 of shape (N, 3, 32, 32), as ``preprocess`` makes them of the training images.
+    records
+        One row an image: row, source, label (int64), class, and where it was cut out.
     rejected
         One row a failure: source, reason.
 
@@ -95,14 +97,10 @@ def prepare_labelled(
         Where there are no labels at all.
     """
     made = _cut_out(source, faces, settings, engine, work)
-    for thumbnails in made.thumbnails.files:  # only the training images are hashed
-        thumbnails.unlink()
-    labels = made.records[["row", "source", "label", "class"]].astype({"class": "str"})
-    labels.attrs = dict(made.records.attrs)
     unlabelled = [source.names[int(row)] for row in np.flatnonzero(source.labels == NO_LABEL)]
     without = pd.DataFrame({"source": unlabelled, "reason": "no label"}, dtype="str")
     rejected = pd.concat([made.rejected[["source", "reason"]], without], ignore_index=True)
-    return made.images, labels, rejected
+    return made.images, made.thumbnails, made.records, rejected
 
 
 def labelled_thumbnails(

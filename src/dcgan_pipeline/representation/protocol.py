@@ -81,9 +81,22 @@ class Outcome:
 
 
 def draw_labels(
-    labels: NDArray[np.int64], settings: EvaluateSettings, seed: int, names: Sequence[str] | None = None
+    labels: NDArray[np.int64],
+    settings: EvaluateSettings,
+    seed: int,
+    names: Sequence[str] | None = None,
+    pictures: NDArray[np.int64] | None = None,
 ) -> Draws:
-    """Shuffle, hold the validation set out, and draw; ``names`` of the classes are for messages.
+    """Shuffle, hold the validation set out, and draw.
+
+    Parameters
+    ----------
+    names
+        Of the classes, for messages.
+    pictures
+        int64 of the shape of the labels: rows of one picture have the same number and are never both in the
+        validation set and among what is drawn; negative rows are used for nothing. By default all differ. The draws
+        are the same with and without, where no picture comes twice.
 
     Raises
     ------
@@ -91,12 +104,13 @@ def draw_labels(
         Where a class has fewer labels than asked, or there are fewer than two classes.
     """
     rng = numpy_stream(seed, "draws of labels")
-    validation, pool = _held_out(labels, settings.validation, rng)
+    validation, pool = _held_out(labels, settings.validation, rng, pictures)
     classes = np.unique(labels)
     if len(classes) < 2:
         raise InputError(f"evaluate needs at least two classes, got {len(classes)}; add a folder of another class")
     if settings.labels_per_class == "all":
-        return Draws(validation, np.sort(pool)[None], np.arange(len(labels))[None])
+        every = np.arange(len(labels)) if pictures is None else np.flatnonzero(pictures >= 0)
+        return Draws(validation, np.sort(pool)[None], every[None])
     wanted = settings.labels_per_class
     counts = {int(c): int(np.sum(labels[pool] == c)) for c in classes}
     worst = min(counts, key=lambda c: counts[c])
@@ -104,7 +118,8 @@ def draw_labels(
         raise InputError(
             f"evaluate.labels_per_class must be at most what a class has outside the validation set, got "
             f"{wanted} and {counts[worst]} of class {names[worst] if names else worst} ({len(labels)} labelled images, "
-            f"{settings.validation} held for validation); lower labels_per_class or validation, or add images"
+            f"{_copies(labels, pictures)}{settings.validation} held for validation); lower labels_per_class or "
+            "validation, or add images"
         )
 
     def draw(count: int) -> NDArray[np.int64]:
@@ -114,22 +129,37 @@ def draw_labels(
     return Draws(validation, draw(settings.selection_draws), draw(settings.report_draws))
 
 
-def most_labels(labels: NDArray[np.int64], settings: EvaluateSettings, seed: int) -> int:
+def most_labels(
+    labels: NDArray[np.int64], settings: EvaluateSettings, seed: int, pictures: NDArray[np.int64] | None = None
+) -> int:
     """Count the labels of the rarest class outside the validation set: more a class cannot be drawn."""
-    _, pool = _held_out(labels, settings.validation, numpy_stream(seed, "draws of labels"))
+    _, pool = _held_out(labels, settings.validation, numpy_stream(seed, "draws of labels"), pictures)
     return min(int(np.sum(labels[pool] == c)) for c in np.unique(labels))
 
 
+def _copies(labels: NDArray[np.int64], pictures: NDArray[np.int64] | None) -> str:
+    out = 0 if pictures is None else int((pictures < 0).sum())
+    alike = 0 if pictures is None else len(labels) - out - len(np.unique(pictures[pictures >= 0]))
+    found = ((out, "held out as copies of test images"), (alike, "copies of others"))
+    return "".join(f"{count} {what}, " for count, what in found if count)
+
+
 def _held_out(
-    labels: NDArray[np.int64], validation: int, rng: np.random.Generator
+    labels: NDArray[np.int64], validation: int, rng: np.random.Generator, pictures: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if validation >= len(labels):
+    pictures = np.arange(len(labels)) if pictures is None else pictures
+    usable = int((pictures >= 0).sum())
+    if validation >= usable:
         raise InputError(
-            f"evaluate.validation must be less than the number of labelled images, got {validation} of {len(labels)}; "
+            f"evaluate.validation must be less than the number of labelled images, got {validation} of {usable}; "
             "lower it, or add images"
         )
     order = rng.permutation(len(labels))
-    return order[:validation], order[validation:]
+    order = order[pictures[order] >= 0]
+    _, first, which = np.unique(pictures[order], return_index=True, return_inverse=True)
+    order = order[np.argsort(first[which], kind="stable")]  # copies follow the first of them
+    held, rest = order[:validation], order[validation:]
+    return held, rest[~np.isin(pictures[rest], pictures[held])]
 
 
 def judge(

@@ -66,8 +66,11 @@ def judge_references(
     drawn = samples_with_labels(gan, sizes[-1], seed, device, named)
     drawn = track(drawn, "1-NN: samples", -(-sizes[-1] // BATCH))
     by_samples = nearest_labels(queries, drawn, sizes, device)
-    real_sizes = sorted({*(size for size in sizes if size < len(real_train)), len(real_train)})
-    by_real = nearest_labels(queries, _real(real_train, labels.train, seed), real_sizes, device)
+    order = numpy_stream(seed, "real references").permutation(len(real_train))  # piles lie sorted by class
+    if labels.pictures is not None:
+        order = order[labels.pictures[order] >= 0]
+    real_sizes = sorted({*(size for size in sizes if size < len(order)), len(order)})
+    by_real = nearest_labels(queries, _real(real_train, labels.train, order), real_sizes, device)
     rows = [
         row_of(name, trained_on, size, float((called == truth).mean() * 100))
         for name, trained_on, found in ((SAMPLES, learned_from(gan), by_samples), (REAL, "nothing", by_real))
@@ -97,9 +100,7 @@ def _numbered(gan: Weights, classes: Sequence[str]) -> NDArray[np.int64]:
     return np.array([classes.index(name) for name in known], np.int64)
 
 
-def _real(images: ShardedArray, labels: NDArray[np.int64], seed: int) -> Iterator[Labelled]:
-    """All real images in a random order: piles lie sorted by class."""
-    order = numpy_stream(seed, "real references").permutation(len(images))
+def _real(images: ShardedArray, labels: NDArray[np.int64], order: NDArray[np.int64]) -> Iterator[Labelled]:
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         yield images[rows], labels[rows]

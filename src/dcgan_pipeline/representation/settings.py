@@ -24,6 +24,9 @@ class FeaturesSettings(Settings):
     """Of convolutions, under autocast."""
     dtype: Literal["float32", "float16"] = "float32"
     """Of the features on disk; float16 takes half of it, and rounds to 11 bits."""
+    copies: Literal["hold_out", "keep"] = "hold_out"
+    """What becomes of labelled training images that repeat a test image: held out of all draws of labels, or, for the
+    published splits of published tables, counted and kept."""
 
     @model_validator(mode="after")
     def _layers(self) -> Self:

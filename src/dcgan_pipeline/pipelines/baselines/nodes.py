@@ -47,7 +47,7 @@ def compare_baselines(
     judged = EvaluateSettings.parse(evaluate, "evaluate")
     judged.judges("svm")
     labels = check_kinds({PIXELS: (labelled_train, labelled_test)}, labels_train, labels_test)
-    draws = draw_labels(labels.train, judged, seed, labels.classes)
+    draws = draw_labels(labels.train, judged, seed, labels.classes, labels.pictures)
     report.check_same_judging(evaluation_draws, draws, judged, gan.digest())
     on = resolve_device(device)
     task = Task(labelled_train, labelled_test, labels, draws, judged, seed, on, work)

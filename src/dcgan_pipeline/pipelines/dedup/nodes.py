@@ -52,13 +52,23 @@ def group_duplicates(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Group duplicates and keep one image of each group; see :mod:`dcgan_pipeline.hashing.groups`."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, find_duplicates, measure_groups
+    from dcgan_pipeline.hashing.groups import Hashed, find_duplicates
     from dcgan_pipeline.hashing.settings import DedupSettings
 
     check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     settings = DedupSettings.parse(dedup, "dedup")
-    duplicates = find_duplicates(Hashed(hash_codes, thumbnails, records), images, settings)
-    return duplicates, describe_groups(duplicates, records), measure_groups(duplicates, hash_codes)
+    duplicates = find_duplicates(Hashed(hash_codes, thumbnails, records, images), settings)
+    return duplicates, *_reported(duplicates, records, hash_codes)
+
+
+def _reported(
+    duplicates: pd.DataFrame, records: pd.DataFrame, hash_codes: ShardedArray
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    from dcgan_pipeline.hashing.groups import describe_groups, measure_groups, warn_of_conflicts
+
+    report = describe_groups(duplicates, records)
+    warn_of_conflicts(report)
+    return report, measure_groups(duplicates, report, hash_codes)
 
 
 def group_new_duplicates(
@@ -77,13 +87,13 @@ def group_new_duplicates(
     from dcgan_pipeline.arrays import ID, check_same_images
     from dcgan_pipeline.errors import InputError
     from dcgan_pipeline.hashing.codes import ENCODER
-    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, find_duplicates, measure_groups, rows_of
+    from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, rows_of
     from dcgan_pipeline.hashing.known import drop_known, find_known
     from dcgan_pipeline.hashing.settings import DedupSettings
 
     check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     settings = DedupSettings.parse(dedup, "dedup")
-    new = Hashed(hash_codes, thumbnails, records)
+    new = Hashed(hash_codes, thumbnails, records, images)
     sets = known_images.sets(hash_codes.attrs[ID], hash_codes.attrs[ENCODER])
     if not sets:
         raise InputError(
@@ -95,14 +105,15 @@ def group_new_duplicates(
     here = tuple(name for name in settings.always_keep if name in set(records["source"]))
     settings = settings.model_copy(update={"always_keep": here})
     always = rows_of(here, records)
-    duplicates = find_duplicates(new, images, settings)
+    duplicates = find_duplicates(new, settings)
     for known in sets:
         logging.getLogger(__name__).info("compared with %d images hashed at %s", len(known.codes), known.name)
-        found = find_known(new, Hashed(known.codes, known.thumbnails, known.records), settings)
+        old = Hashed(known.codes, known.thumbnails, known.records, known.images)
+        found = find_known(new, old, settings, elsewhere=True)
         duplicates = drop_known(duplicates, found, known.records["source"], known.name, always)
-    metrics = measure_groups(duplicates, hash_codes)
+    report, metrics = _reported(duplicates, records, hash_codes)
     metrics["dedup.known"] = float((duplicates["known"] != "").sum())
-    return duplicates, describe_groups(duplicates, records), metrics
+    return duplicates, report, metrics
 
 
 def read_test_thumbnails(
@@ -129,21 +140,21 @@ def group_apart(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Group duplicates, and drop every image that is one of a test image: a GAN trained on the rest never saw those."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import Hashed, describe_groups, find_duplicates, measure_groups, rows_of
+    from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, rows_of
     from dcgan_pipeline.hashing.known import drop_known, find_known
     from dcgan_pipeline.hashing.settings import DedupSettings
 
     check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     check_same_images(test_codes=test_codes, test_thumbnails=test_thumbnails, test_records=test_records)
     settings = DedupSettings.parse(dedup, "dedup")
-    here = Hashed(hash_codes, thumbnails, records)
-    duplicates = find_duplicates(here, images, settings)
-    found = find_known(here, Hashed(test_codes, test_thumbnails, test_records), settings)
+    here = Hashed(hash_codes, thumbnails, records, images)
+    duplicates = find_duplicates(here, settings)
+    found = find_known(here, Hashed(test_codes, test_thumbnails, test_records, test_thumbnails), settings)
     always = rows_of(settings.always_keep, records)
     duplicates = drop_known(duplicates, found, test_records["source"], "labelled_test", always)
-    metrics = measure_groups(duplicates, hash_codes)
+    report, metrics = _reported(duplicates, records, hash_codes)
     metrics["dedup.near_test_images"] = float((duplicates["known"] != "").sum())
-    return duplicates, describe_groups(duplicates, records), metrics
+    return duplicates, report, metrics
 
 
 def audit_duplicates(
@@ -168,20 +179,23 @@ def audit_duplicates(
     same = {"hash_codes": hash_codes, "thumbnails": thumbnails, "images": images, "records": records}
     check_same_images(**same, duplicates=duplicates)
     settings = DedupSettings.parse(dedup, "dedup")
-    hashed = Hashed(hash_codes, thumbnails, records)
-    recall = measure_recall(hashed, images, hash_encoder, settings, seed, resolve_device(device))
+    hashed = Hashed(hash_codes, thumbnails, records, images)
+    recall = measure_recall(hashed, hash_encoder, settings, seed, resolve_device(device))
     sample = sample_collisions(duplicates, settings, seed)
     page = audit_page(recall, sample, duplicates, images, records, settings)
     metrics = {f"dedup.recall.{line.alteration.replace('-', '_')}": float(line.recall) for line in recall.itertuples()}
     return recall, page, metrics
 
 
-def draw_collisions(thumbnails: ShardedArray, duplicates: pd.DataFrame, dedup: dict[str, Any]) -> Figure:
+def draw_collisions(
+    thumbnails: ShardedArray, records: pd.DataFrame, duplicates: pd.DataFrame, dedup: dict[str, Any]
+) -> Figure:
     """Draw the largest groups."""
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.hashing.groups import label_conflicts
     from dcgan_pipeline.hashing.settings import DedupSettings
     from dcgan_pipeline.inspection.data_figures import collision_gallery
 
-    check_same_images(thumbnails=thumbnails, duplicates=duplicates)
-    settings = DedupSettings.parse(dedup, "dedup")
-    return collision_gallery(thumbnails, duplicates, settings.gallery_groups, settings.gallery_members)
+    check_same_images(thumbnails=thumbnails, records=records, duplicates=duplicates)
+    settings, conflicts = DedupSettings.parse(dedup, "dedup"), label_conflicts(duplicates, records)
+    return collision_gallery(thumbnails, duplicates, settings.gallery_groups, settings.gallery_members, conflicts)

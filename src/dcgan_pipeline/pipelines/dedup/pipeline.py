@@ -15,7 +15,7 @@ from dcgan_pipeline.pipelines.dedup.nodes import (
 
 _HASHED = ["hash_codes", "thumbnails", "images", "records"]
 _GROUPS = ["duplicates", "dedup_report", "dedup_metrics"]
-_TEST = ["labelled_codes_test", "labelled_thumbnails_test", "labelled_records_test"]
+_TEST = ["apart_codes", "apart_thumbnails", "apart_records"]
 
 
 def create_pipeline() -> Pipeline:
@@ -29,11 +29,11 @@ def create_apart_pipeline() -> Pipeline:
     read = Node(
         read_test_thumbnails,
         ["labelled_test", "labelled_test_work", "params:faces", "params:preprocess", "params:engine"],
-        ["labelled_thumbnails_test", "labelled_records_test"],
+        ["apart_thumbnails", "apart_records"],
         name="read_test_thumbnails",
     )
     group = Node(group_apart, [*_HASHED, *_TEST, "params:dedup"], _GROUPS, name="group_apart")
-    test = _hash("labelled_thumbnails_test", "labelled_codes_test", "hash_test_images")
+    test = _hash("apart_thumbnails", "apart_codes", "hash_test_images")
     return _stage([_encoder(), _hash(), read, test, group, _audit(), _draw()], "dedup_apart")
 
 
@@ -65,7 +65,8 @@ def _audit() -> Node:
 
 
 def _draw() -> Node:
-    return Node(draw_collisions, ["thumbnails", "duplicates", "params:dedup"], "collisions", name="draw_collisions")
+    inputs = ["thumbnails", "records", "duplicates", "params:dedup"]
+    return Node(draw_collisions, inputs, "collisions", name="draw_collisions")
 
 
 def _stage(nodes: list[Node], name: str) -> Pipeline:

@@ -14,16 +14,72 @@ if TYPE_CHECKING:
     from dcgan_pipeline.weights import Weights
 
 
-def read_labelled(
-    source: ImageSource, work: Path, faces: dict[str, Any], preprocess: dict[str, Any], engine: dict[str, Any]
-) -> tuple[ShardFiles, pd.DataFrame, pd.DataFrame]:
-    """Crop and resize a labelled set as the training images were; see :mod:`dcgan_pipeline.representation.labelled`."""
+def read_labelled_train(*inputs: Any) -> tuple[ShardFiles, ShardFiles, pd.DataFrame, pd.DataFrame]:
+    """Crop and resize the labelled training set as the training images were; inputs as :func:`_read_part`'s."""
+    return _read_part("train", *inputs)
+
+
+def read_labelled_test(*inputs: Any) -> tuple[ShardFiles, ShardFiles, pd.DataFrame, pd.DataFrame]:
+    """Crop and resize the labelled test set as the training images were; inputs as :func:`_read_part`'s."""
+    return _read_part("test", *inputs)
+
+
+def _read_part(
+    part: str,
+    train: ImageSource,
+    test: ImageSource,
+    records: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    work: Path,
+    faces: dict[str, Any],
+    preprocess: dict[str, Any],
+    features: dict[str, Any],
+    engine: dict[str, Any],
+) -> tuple[ShardFiles, ShardFiles, pd.DataFrame, pd.DataFrame]:
+    """Read one part of a split, copies on one side; see :mod:`dcgan_pipeline.representation.labelled`."""
+    from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.engine import EngineSettings
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+    from dcgan_pipeline.representation.copies import MOVED, Split, keep_groups_together
     from dcgan_pipeline.representation.labelled import prepare_labelled
+    from dcgan_pipeline.representation.settings import FeaturesSettings
 
+    check_same_images(records=records, duplicates=duplicates)
+    split = Split(train, test)
+    if FeaturesSettings.parse(features, "features").copies == "hold_out":
+        split = keep_groups_together(split, records, duplicates)
     settings = FacesSettings.parse(faces, "faces"), PreprocessSettings.parse(preprocess, "preprocess")
-    return prepare_labelled(source, *settings, EngineSettings.parse(engine, "engine"), work)
+    made = prepare_labelled(getattr(split, part), *settings, EngineSettings.parse(engine, "engine"), work)
+    made[2].attrs[MOVED] = split.moved
+    return made
+
+
+def label_images(
+    codes_train: ShardedArray,
+    codes_test: ShardedArray,
+    thumbnails_train: ShardedArray,
+    thumbnails_test: ShardedArray,
+    images_train: ShardedArray,
+    images_test: ShardedArray,
+    records_train: pd.DataFrame,
+    records_test: pd.DataFrame,
+    features: dict[str, Any],
+    dedup: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
+    """Make the tables of labels, and mark copies of test images; see :mod:`dcgan_pipeline.representation.copies`."""
+    from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.hashing.groups import Hashed
+    from dcgan_pipeline.hashing.settings import DedupSettings
+    from dcgan_pipeline.representation.copies import mark_copies
+    from dcgan_pipeline.representation.settings import FeaturesSettings
+
+    train = Hashed(codes_train, thumbnails_train, records_train, images_train)
+    test = Hashed(codes_test, thumbnails_test, records_test, images_test)
+    for part, hashed in (("train", train), ("test", test)):
+        same = {f"labelled_{name}_{part}": value for name, value in vars(hashed).items()}
+        check_same_images(**same)
+    hold_out = FeaturesSettings.parse(features, "features").copies == "hold_out"
+    return mark_copies(train, test, DedupSettings.parse(dedup, "dedup"), hold_out)
 
 
 def make_untrained(gan: Weights, images: ShardedArray, duplicates: pd.DataFrame, seed: int, device: str) -> Weights:

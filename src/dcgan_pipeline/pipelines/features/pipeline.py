@@ -2,7 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from dcgan_pipeline.pipelines.features.nodes import extract_features, make_untrained, read_labelled
+from dcgan_pipeline.pipelines.dedup.nodes import hash_images
+from dcgan_pipeline.pipelines.features.nodes import (
+    extract_features,
+    label_images,
+    make_untrained,
+    read_labelled_test,
+    read_labelled_train,
+)
 
 PARTS = ("train", "test")
 
@@ -15,20 +22,44 @@ def create_pipeline() -> Pipeline:
 
 
 def create_labelled_pipeline() -> Pipeline:
-    """labelled_* -> labelled_images_*, labels_*."""
-    return Pipeline(_reading(), namespace="labelled", prefix_datasets_with_namespace=False, tags="features")
+    """labelled_*, records, duplicates, hash_encoder -> labelled_images_*, labels_*."""
+    nodes = [*_reading(), *_hashing(), _labelling()]
+    return Pipeline(nodes, namespace="labelled", prefix_datasets_with_namespace=False, tags="features")
 
 
 def _reading() -> list[Node]:
+    settings = ["params:faces", "params:preprocess", "params:features", "params:engine"]
     return [
         Node(
-            read_labelled,
-            [f"labelled_{part}", f"labelled_{part}_work", "params:faces", "params:preprocess", "params:engine"],
-            [f"labelled_images_{part}", f"labels_{part}", f"labelled_rejected_{part}"],
+            read,
+            ["labelled_train", "labelled_test", "records", "duplicates", f"labelled_{part}_work", *settings],
+            [f"labelled_{what}_{part}" for what in ("images", "thumbnails", "records", "rejected")],
             name=f"read_{part}",
+        )
+        for part, read in zip(PARTS, (read_labelled_train, read_labelled_test), strict=True)
+    ]
+
+
+def _hashing() -> list[Node]:
+    return [
+        Node(
+            hash_images,
+            [f"labelled_thumbnails_{part}", "hash_encoder", "params:dedup", "params:engine", "params:device"],
+            f"labelled_codes_{part}",
+            name=f"hash_{part}",
         )
         for part in PARTS
     ]
+
+
+def _labelling() -> Node:
+    hashed = [f"labelled_{what}_{part}" for what in ("codes", "thumbnails", "images", "records") for part in PARTS]
+    return Node(
+        label_images,
+        [*hashed, "params:features", "params:dedup"],
+        ["labels_train", "labels_test", "features_metrics"],
+        name="label_images",
+    )
 
 
 def _extracting() -> list[Node]:
