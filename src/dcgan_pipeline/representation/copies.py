@@ -72,7 +72,8 @@ def keep_groups_together(split: Split, records: pd.DataFrame, duplicates: pd.Dat
     _check_classes(source, side)
     unlabelled = train.rows[source.labels[train.rows] == NO_LABEL]
     parts = np.union1d(np.flatnonzero(side == 0), unlabelled), np.flatnonzero(side == 1)
-    return Split(*(SubsetSource(source, part.astype(np.int64)) for part in parts), moved=len(moved))
+    train, test = (SubsetSource(source, part.astype(np.int64)) for part in parts)
+    return Split(train, test, len(moved))
 
 
 def _groups_of(
