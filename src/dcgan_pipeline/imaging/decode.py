@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.IcoImagePlugin import IcoFile
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -203,16 +203,12 @@ def _as_8_bit(image: Image.Image) -> Image.Image:
     mode = image.mode
     if mode.startswith("I"):
         return _from_16_bit(image)
-    if mode in ("La", "RGBa"):  # multiplied by their opacity
-        *colours, opacity = image.split()
-        white = ImageChops.invert(opacity)
-        return Image.merge(mode[:-1], [ImageChops.add(colour, white) for colour in colours])
     if mode == "F":
         raise ImageError("pixels of an unknown range: 32-bit floats")
     if "A" in mode or "a" in mode or "transparency" in image.info:
         rgba = image.convert("RGBA")
         ground = Image.new("RGBA", rgba.size, ground_of(rgba))
-        return Image.alpha_composite(ground, rgba).convert("L" if mode in ("LA", "La", "L") else "RGB")
+        return Image.alpha_composite(ground, rgba).convert("L" if mode in ("LA", "L") else "RGB")
     if mode in ("L", "RGB"):
         return image
     return image.convert("L" if mode == "1" else "RGB")

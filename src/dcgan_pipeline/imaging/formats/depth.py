@@ -14,8 +14,8 @@ from PIL import Image
 _ROWS = 64  # scaled at once: the steps between take no memory of the picture's size
 
 
-def levels(values: NDArray[np.integer], greatest: int) -> NDArray[np.uint8]:
-    """Scale whole numbers of 0..``greatest``, of any shape."""
+def levels(values: NDArray[np.integer], greatest: int | NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Scale whole numbers of 0..``greatest``, of any shape; each may have a greatest one of its own."""
     return ((510 * values.astype(np.int64) + greatest) // (2 * greatest)).astype(np.uint8)
 
 

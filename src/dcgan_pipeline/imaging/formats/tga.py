@@ -29,7 +29,8 @@ def pixels(image: TgaImagePlugin.TgaImageFile, data: bytes) -> Image.Image:
         return found
     if opaque or found.getchannel("A").getextrema() == (0, 0):  # all left empty: as in BMP
         return found.convert(image.mode[:-1])
-    return Image.merge(image.mode[:-1] + "a", found.split()) if meaning == _PREMULTIPLIED else found
+    premultiplied = meaning == _PREMULTIPLIED and image.mode == "RGBA"
+    return Image.merge("RGBa", found.split()).convert("RGBA") if premultiplied else found
 
 
 def _load(image: TgaImagePlugin.TgaImageFile) -> Image.Image:

@@ -8,7 +8,8 @@ What is meant is decided once, here and in ``tiff_directory``:
 - Signed samples, 32-bit whole numbers and floats have no known white: they are refused. Signed ones are decoded where
   SMinSampleValue and SMaxSampleValue say what is black and what is white.
 - A colour map of values below 256 holds 8-bit colours, against the rule and often; of multiples of 256, higher bytes.
-- The first extra sample that is an opacity is used, others are passed over. Inks other than CMYK are refused.
+- The first extra sample that is an opacity is used, others are passed over; colours that were multiplied by it
+  (associated) are divided. Inks other than CMYK are refused.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class SampledTiff(ImageFile.ImageFile):
         self._table = _table(page, self._photometric, self._layout.bits)
         self._orientation = page.value(tags.ORIENTATION, 1)
         self._size = page.size[::-1] if self._orientation in SIDEWAYS else page.size
-        self._mode = _MODES[self._photometric] + {_ASSOCIATED: "a", _UNASSOCIATED: "A"}.get(self._opacity[1], "")
+        self._mode = _MODES[self._photometric] + ("A" if self._opacity[1] else "")
         if profile := page.content(tags.ICC_PROFILE):
             self.info["icc_profile"] = profile
 
@@ -105,9 +106,17 @@ class SampledTiff(ImageFile.ImageFile):
             colours = colours[..., 0, :]
         at, kind = self._opacity
         if kind:
-            opacity = depth.table(2**self._layout.bits - 1)[samples[..., at, None]]
-            colours = np.concatenate([colours, opacity], axis=2)
+            opacity = samples[..., at, None]
+            if kind == _ASSOCIATED and self._photometric != _PALETTE:
+                colours = _divided(stored, opacity)
+                colours = 255 - colours if self._photometric == _WHITE_IS_ZERO else colours
+            colours = np.concatenate([colours, depth.table(2**self._layout.bits - 1)[opacity]], axis=2)
         return np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours)
+
+
+def _divided(colours: NDArray[np.integer], opacity: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Undo the multiplication of colours by their opacity, at the depth that both have."""
+    return depth.levels(np.minimum(colours, opacity), np.maximum(opacity, 1).astype(np.int64))
 
 
 class _Table(NamedTuple):
