@@ -1,8 +1,8 @@
 """From a file's bytes to upright 8-bit pixels, or to a reason why not.
 
-What is done on purpose (our choices): animations give their first frame; transparency is laid on white; 16-bit
-greys are scaled to 8 bits; CMYK, palettes and other colour spaces become RGB; EXIF rotations are applied; files cut
-short, absurdly large images and pixels without a known range (32-bit integers, floats) are rejected.
+What is done on purpose (our choices): animations give their first frame; transparency is laid on white; 1 to 16 bits a
+sample are scaled to 8 (``formats``); CMYK, palettes and other colour spaces become RGB; EXIF rotations are applied;
+files cut short, absurdly large images and pixels without a known range (32-bit integers, floats) are rejected.
 
 A JPEG can be decoded at a fraction of its size (:func:`decode_reduced`): the decoder then computes one pixel for each
 square of 2 x 2, 4 x 4 or 8 x 8 from the lower frequencies of its 8 x 8 blocks, in about half of the time.

@@ -52,6 +52,21 @@ def test_tiles_much_larger_than_the_picture_are_refused():
         decode_image(tiff_file([(tags, blocks[:1])]), LIMITS)
 
 
+def test_packed_strips_that_are_all_the_whole_file_are_refused():
+    """A thousand strips of a megabyte would be a gigabyte."""
+    samples = np.zeros((1000, 8, 1), int)
+    tags, blocks = tiff_page(samples, 16, 1, rows=1, compression=8)
+    noise = bytes(4_000_000)
+    data = bytearray(tiff_file([(tags, [blocks[0] + noise, *blocks[1:]])]))
+    sizes = struct.pack("<1000I", len(blocks[0]) + len(noise), *map(len, blocks[1:]))
+    at = data.index(sizes)
+    data[at : at + 4000] = struct.pack("<I", 4_000_000) * 1000
+    offsets = data.index(struct.pack("<I", 8), 4_000_000)
+    data[offsets : offsets + 4000] = struct.pack("<I", 8) * 1000
+    with pytest.raises(ImageError, match="its blocks overlap"):
+        decode_image(bytes(data), LIMITS)
+
+
 @pytest.mark.parametrize("options", [{"rows": 3}, {"tile": 16}, {"planar": True}])
 def test_fewer_blocks_than_its_size_asks_for_are_cut_short(options):
     tags, blocks = tiff_page(ramp(65535, 3), 16, 2, **options)

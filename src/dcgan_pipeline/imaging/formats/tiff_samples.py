@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from dcgan_pipeline.imaging.formats import tiff_directory as tags
 from dcgan_pipeline.imaging.formats.tiff_directory import Directory
@@ -22,7 +22,9 @@ from dcgan_pipeline.imaging.sources import ImageError
 
 NONE, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS, LZMA, ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
 BYTE_COMPRESSIONS = (NONE, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS, LZMA, ZSTD)
-_BAND = 2**22  # bytes that are unpacked at once, or one block
+_BAND, _MOST_STRIPS = 2**22, 1024  # bytes and strips that are unpacked at once; one strip or row of tiles at least
+_SAMPLES = 2**20  # that are taken apart at once
+_SHARED = 2**20  # bytes that blocks may have in common: blank tiles can be one and the same
 _LEAST_TILE = 2**20  # pixels that a tile may have, however small the picture
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8), axis=1, bitorder="little")[:, 0]
 
@@ -97,8 +99,8 @@ def bands(layout: Layout) -> Iterator[tuple[int, NDArray[np.integer]]]:
     """
     across = -(-layout.width // layout.block[0])
     down = -(-layout.height // layout.block[1])
-    # Strips lie one below the other in a band, tiles side by side.
-    step = 1 if layout.tiled else max(1, _BAND // (layout.row_bytes * layout.block[1]))
+    # Strips lie one below the other in what is unpacked at once, tiles side by side.
+    step = 1 if layout.tiled else min(max(1, _BAND // (layout.row_bytes * layout.block[1])), _MOST_STRIPS)
     for first in range(0, down, step):
         top = first * layout.block[1]
         height = min(step * layout.block[1], layout.height - top)
@@ -106,12 +108,23 @@ def bands(layout: Layout) -> Iterator[tuple[int, NDArray[np.integer]]]:
         for plane in range(layout.samples if layout.planar else 1):
             begin = (plane * down + first) * across
             blocks = range(begin, begin + min(step, down - first) * across)
-            rows = layout.block[1] * across if layout.tiled else height
-            found = _samples(layout, _bytes(layout, blocks, rows))
-            if layout.tiled:  # (tiles, rows, width, samples) to rows of all tiles
-                found = found.reshape(across, layout.block[1], layout.block[0], -1).swapaxes(0, 1)
-            planes.append(found.reshape(-1, across * layout.block[0], layout.together)[:height, : layout.width])
-        yield top, planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
+            packed = _bytes(layout, blocks, layout.block[1] * across if layout.tiled else height)
+            planes.append(packed.reshape(across, -1, layout.row_bytes).swapaxes(0, 1)[:height])
+        for row, samples in _taken_apart(layout, planes):
+            yield top + row, samples
+
+
+def _taken_apart(layout: Layout, planes: list[NDArray[np.uint8]]) -> Iterator[tuple[int, NDArray[np.integer]]]:
+    """Take planes (rows, blocks, bytes) apart to (rows, width, samples), some rows at once."""
+    rows, across, _ = planes[0].shape
+    step = max(1, _SAMPLES // (across * layout.block[0] * layout.samples))
+    for row in range(0, rows, step):
+        parts = []
+        for plane in planes:
+            packed = np.ascontiguousarray(plane[row : row + step]).reshape(-1, layout.row_bytes)
+            found = _samples(layout, packed).reshape(-1, across * layout.block[0], layout.together)
+            parts.append(found[:, : layout.width])
+        yield row, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
 def luma_bands(layout: Layout) -> Iterator[tuple[int, NDArray[np.integer]]]:
@@ -164,6 +177,8 @@ def _bytes(layout: Layout, blocks: range, rows: int) -> NDArray[np.uint8]:
         sizes = [min(whole, left - k * whole) for k in range(len(blocks))]
     else:
         sizes = [int(layout.sizes[k]) for k in blocks]
+        if sum(sizes) > len(data) + _SHARED:
+            raise ImageError("unreadable: its blocks overlap")
     if any(offset + size > len(data) for offset, size in zip(offsets, sizes, strict=True)):
         raise ImageError("cut short: its pixels lie beyond its end")
     packed = [data[offset : offset + size] for offset, size in zip(offsets, sizes, strict=True)]
@@ -190,5 +205,10 @@ def _unpacked(layout: Layout, packed: list[bytes], rows: int, fill_order: int) -
     head = b"II*\0" + struct.pack("<I", ends[-1])
     file = b"".join([head, *packed, struct.pack("<H", len(entries)), directory, bytes(4), table])
     image = TiffImagePlugin.TiffImageFile(io.BytesIO(file))
+    image.im = Image.new("L", image.size).im  # there already, or Pillow holds its limit of pixels against these bytes
     image.load()
-    return np.asarray(image)
+    found = np.empty((rows, layout.row_bytes), np.uint8)
+    step = max(1, _BAND // layout.row_bytes)
+    for top in range(0, rows, step):  # all at once, Pillow would copy it twice
+        found[top : top + step] = np.asarray(image.crop((0, top, layout.row_bytes, min(top + step, rows))))
+    return found
