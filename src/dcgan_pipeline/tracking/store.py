@@ -16,8 +16,6 @@ from dcgan_pipeline.tracking.journal import Delivered
 
 _PARENT = "mlflow.parentRunId"  # the tag by which MLflow's page shows a run below another
 _KIND, _TRIAL, _NOTE = "trial.of", "trial.number", "trial.note"  # tags
-# By this tag MLflow's page opens the experiment on its runs; without it, on traces of language models.
-_PAGE = ("mlflow.experimentKind", "custom_model_development")
 # MLflow's own patience is minutes a call; here a call that fails comes again later.
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
 _ANSWERS = 3  # seconds for a server to take a connection
@@ -112,8 +110,6 @@ class Store:
             found = client.get_experiment_by_name(name)
         if found.lifecycle_stage == "deleted" and wanted["restore"]:
             client.restore_experiment(found.experiment_id)
-        if _PAGE[0] not in found.tags:
-            client.set_experiment_tag(found.experiment_id, *_PAGE)
         return found.experiment_id
 
     def create(self, record: dict[str, Any], experiment: str, again: bool) -> str:
