@@ -48,7 +48,7 @@ def test_a_locked_database_holds_nothing_up_and_gets_all_in_order(begin, place, 
     run.finish("FINISHED")
     assert curve(run.run_id, "m") == [(step, float(step)) for step in range(150)]
     warned, well = messages(caplog)
-    assert "MLflow cannot be told now (database is locked: " in warned
+    assert "MLflow cannot be told now: database is locked: " in warned
     assert well == "MLflow can be told again, and has all that was kept for it"
     assert not list(place.outbox.iterdir())
 
@@ -61,7 +61,7 @@ def test_a_run_that_never_reached_mlflow_is_recorded_by_the_next(begin, place, s
         run.finish("FINISHED")
         assert time.monotonic() - begun < 30
         assert run.run_id == ""
-        assert "keeps the rest for the next run" in messages(caplog)[-1]
+        assert "keeps the rest, and the next run tells it" in messages(caplog)[-1]
     begin(name="second").finish("FINISHED")
     first, second = stored()
     assert [first.info.run_name, second.info.run_name] == ["first", "second"]

@@ -123,8 +123,10 @@ class TrackedRun:
         self.recorder.append("left" if self._given else "end", status=status, time=self.recorder.now())
         recorders.end()
         self._close_here()
-        if left := self._sender.close(_PATIENCE[status]):
-            _LOG.warning(f"MLflow has not been told all of this run ({left}); {FOLDER} keeps the rest for the next run")
+        if not self._sender.close(_PATIENCE[status]):
+            _LOG.warning(
+                f"MLflow has not been told all of this run; {FOLDER} keeps the rest, and the next run tells it"
+            )
 
     def address(self) -> str:
         """Say where the run's page is, and how to open it where nothing answers there."""
