@@ -9,6 +9,7 @@ import click
 from kedro.framework.cli.project import run as _kedro_run
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.tracking.drop import drop_run
 
 _HELP = """Settings for this run, as name=value, parted by commas: --params=train.steps=4000,seed=1. Names and paths
 are taken as they are typed; the items of a list are joined by +; null is none. A setting with a comma in it is put in
@@ -55,3 +56,4 @@ def cli() -> None:
 
 run = _with_params(_kedro_run)
 cli.add_command(run)
+cli.add_command(drop_run)

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_a_locked_database_holds_nothing_up_and_gets_all_in_order(begin, place, 
     run.finish("FINISHED")
     assert curve(run.run_id, "m") == [(step, float(step)) for step in range(150)]
     warned, well = messages(caplog)
-    assert "MLflow cannot be told now (database is locked: " in warned
+    assert "MLflow cannot be told now: database is locked: " in warned
     assert well == "MLflow can be told again, and has all that was kept for it"
     assert not list(place.outbox.iterdir())
 
@@ -60,7 +61,7 @@ def test_a_run_that_never_reached_mlflow_is_recorded_by_the_next(begin, place, s
         run.finish("FINISHED")
         assert time.monotonic() - begun < 30
         assert run.run_id == ""
-        assert "keeps the rest for the next run" in messages(caplog)[-1]
+        assert "keeps the rest, and the next run tells it" in messages(caplog)[-1]
     begin(name="second").finish("FINISHED")
     first, second = stored()
     assert [first.info.run_name, second.info.run_name] == ["first", "second"]
@@ -171,6 +172,28 @@ def test_a_deleted_experiment_comes_back_with_the_next_run(begin, client, stored
     assert client.get_experiment_by_name("curves").lifecycle_stage == "active"
 
 
+def test_a_project_that_was_moved_finds_its_files(begin, place, monkeypatch):
+    from mlflow import MlflowClient
+
+    table = place.project / "table.txt"
+    table.write_text("1,2")
+    run = begin()
+    run.recorder.artifact(table, "tables")
+    run.finish("FINISHED")
+    moved = place.project.parent / "moved"
+    place.project.rename(moved)
+    experiment = place.experiment | {"artifact_location": str(moved / "mlartifacts")}
+    uri = f"sqlite:///{moved}/mlflow.db"
+    there = replace(place, project=moved, uri=uri, experiment=experiment)
+    second = begin(there)
+    second.recorder.artifact(moved / "table.txt", "tables")
+    second.finish("FINISHED")
+    for known in (run, second):
+        path = MlflowClient(uri).download_artifacts(known.run_id, "tables/table.txt")
+        assert Path(path).read_text() == "1,2"
+    assert not place.project.exists()
+
+
 def test_files_that_cannot_be_stored_wait_and_do_not_hold_up_curves(begin, place, curve, client, caplog):
     table = place.project / "table.txt"
     table.write_text("1,2")
@@ -231,3 +254,12 @@ def test_journals_hold_no_password_and_no_place_of_the_project(tmp_path, where):
 
     named = _named(where.replace("{project}", str(tmp_path)), tmp_path)
     assert named in ("sqlite:///{project}/other.db", "https://host/x")
+
+
+def test_a_database_has_one_address_wherever_a_command_starts(tmp_path, monkeypatch):
+    from dcgan_pipeline.tracking.target import _absolute
+
+    monkeypatch.chdir(tmp_path)
+    assert _absolute("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert _absolute(f"sqlite:///{tmp_path}/mlflow.db?timeout=9") == f"sqlite:///{tmp_path}/mlflow.db?timeout=9"
+    assert _absolute("http://127.0.0.1:5000") == "http://127.0.0.1:5000"

@@ -43,7 +43,6 @@ class TrackingHooks:
         settings = read_settings(context) if not mlflow.active_run() else _settings_of_active_run(context)
         self._settings, self._target = settings, target_of(settings, Path(context.project_path))
         context.__setattr__("mlflow", settings)  # where `kedro mlflow` and kedro-mlflow's users look
-        self._entity = None
         try:
             runs.open_experiment(self._target)
         except Exception:  # a run goes on without MLflow, and its sender says why; the page cannot
@@ -81,14 +80,13 @@ class TrackingHooks:
         if form.flatten:
             read = _flatten_dict(read, recursive=form.recursive, sep=form.sep)
         run.recorder.params(read, tracking.params.long_params_strategy)
-        self._entity = run.entity()
-        self._open_here()
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol) -> None:
         """Tag the run with the versions that were read."""
         self._catalog = catalog
-        self._open_here()
+        if run := runs.current():
+            run.open_here()
         if recorder := recorders.current():
             for name in node.inputs:
                 _tag_version(recorder, catalog, "load", name)
@@ -113,15 +111,6 @@ class TrackingHooks:
                 file = recorder.journal.new_file("generator.safetensors")
                 generator_alone(data).save(file)
                 recorder.model(file, name)
-
-    def _open_here(self) -> None:
-        """Let ``mlflow.log_metric`` in a user's own nodes, and kedro-mlflow's datasets, find the run in any thread."""
-        import mlflow
-
-        if getattr(self, "_entity", None) and not mlflow.active_run():
-            from mlflow.tracking import fluent
-
-            fluent._active_run_stack.get().append(mlflow.ActiveRun(self._entity))
 
 
 def _settings_of_active_run(context: KedroContext) -> Any:

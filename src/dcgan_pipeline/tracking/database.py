@@ -70,6 +70,24 @@ def check_free(file: Path) -> None:
         raise ConnectionError(f"{error}: {file}") from None
 
 
+def relocate(file: Path, old: str, new: str) -> None:
+    """Let MLflow find files that were moved together with the database: it keeps their places as absolute paths.
+
+    Parameters
+    ----------
+    old, new
+        The experiment's ``artifact_location``, before and now.
+    """
+    places = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+    with closing(_open(file)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for table, column in places.items():
+            below = f"{column} = ? OR substr({column}, 1, ?) = ?"
+            values = (new, len(old) + 1, old, len(old) + 1, f"{old}/")
+            connection.execute(f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {below}", values)
+        connection.execute("COMMIT")
+
+
 def forget(uri: str) -> None:
     """Close MLflow's connections to a database, which it keeps for as long as the process lives."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

@@ -17,6 +17,7 @@ from dcgan_pipeline.tracking.store import Store
 
 _LOG = logging.getLogger(__name__)
 _FIRST = 10.0  # seconds that a run waits for MLflow at its start, so that nodes of a user's own find it open
+_TRAINING = "?workflowType=machine_learning"  # MLflow's page is about language models unless it is asked not to be
 _PATIENCE = {"FINISHED": 15.0, "FAILED": 15.0, "KILLED": 3.0}  # seconds in which MLflow cannot be told, at its end
 
 
@@ -82,16 +83,35 @@ class TrackedRun:
         self._sender.start()
         self._sender.wait_for_run(self.journal, _FIRST)
         self._finished = False
+        self._entity = self._find_entity()
+        self.open_here()
 
     @property
     def run_id(self) -> str:
         """MLflow's id of the run; "" while it has none."""
         return self._sender.run_of(self.journal).run_id
 
-    def entity(self) -> Any:
+    def open_here(self) -> None:
+        """Let ``mlflow.log_metric`` in a user's own nodes, and kedro-mlflow's datasets, find the run in this thread."""
+        import mlflow
+        from mlflow.tracking import fluent
+
+        if self._entity and not self._finished and not mlflow.active_run():
+            fluent._active_run_stack.get().append(self._entity)
+
+    def _close_here(self) -> None:
+        from mlflow.tracking import fluent
+
+        stack = fluent._active_run_stack.get()
+        if self._entity in stack:
+            stack.remove(self._entity)
+
+    def _find_entity(self) -> Any:
         """Give MLflow's object of the run; None where it cannot be had now."""
+        import mlflow
+
         try:
-            return self._store.connect().get_run(self.run_id) if self.run_id else None
+            return mlflow.ActiveRun(self._store.connect().get_run(self.run_id)) if self.run_id else None
         except Exception:  # whatever it was: the sender meets it too, and says so
             return None
 
@@ -102,15 +122,18 @@ class TrackedRun:
         self._finished = True
         self.recorder.append("left" if self._given else "end", status=status, time=self.recorder.now())
         recorders.end()
-        if left := self._sender.close(_PATIENCE[status]):
-            _LOG.warning(f"MLflow has not been told all of this run ({left}); {FOLDER} keeps the rest for the next run")
+        self._close_here()
+        if not self._sender.close(_PATIENCE[status]):
+            _LOG.warning(
+                f"MLflow has not been told all of this run; {FOLDER} keeps the rest, and the next run tells it"
+            )
 
     def address(self) -> str:
         """Say where the run's page is, and how to open it where nothing answers there."""
         at = self._sender.run_of(self.journal)
         if not at.run_id:
             return ""
-        page = f"{self._target.page}/#/experiments/{at.experiment_id}/runs/{at.run_id}"
+        page = f"{self._target.page}/#/experiments/{at.experiment_id}/runs/{at.run_id}{_TRAINING}"
         return page if _answers(self._target.page) else f"{page} (start `kedro mlflow ui`)"
 
 

@@ -43,7 +43,7 @@ class Sender(threading.Thread):
         self._wake = threading.Condition()
         self._told = False  # that nothing can be delivered
         self._failing_since: float | None = None
-        self._reason = ""
+        self._hopeless = False  # somebody has to mend something
         self._closing = False
         self._alone = False  # nobody calls close()
         self._pause = _PAUSE
@@ -82,27 +82,23 @@ class Sender(threading.Thread):
         self._closing = self._alone = True
         self.start()
 
-    def close(self, patience: float) -> str:
-        """Deliver all that is left, and give up after some seconds in which nothing could be delivered.
-
-        Returns
-        -------
-        What was in the way; "" where everything is delivered
-        """
+    def close(self, patience: float) -> bool:
+        """Deliver all that is left, and give up after some seconds in which nothing could be delivered; True: all is."""
         start = time.monotonic()
         with self._wake:
             self._closing, self._pause = True, 0.5
             self._wake.notify_all()
             while self._waiting() and self.is_alive():
                 self._wake.wait(0.2)
-                if self._failing_since and time.monotonic() - max(self._failing_since, start) > patience:
+                failing = self._failing_since and time.monotonic() - max(self._failing_since, start)
+                if failing and (self._hopeless or failing > patience):
                     break
             left = self._waiting()
             for journal in self._journals:
                 journal.remove() if self._done(journal) else journal.release()
             self._journals = []
             self._wake.notify_all()
-        return (self._reason or "no answer yet") if left else ""
+        return not left
 
     # ---- in the thread
 
@@ -206,13 +202,12 @@ class Sender(threading.Thread):
     # ---- what is said
 
     def _failed(self, error: Exception) -> None:
-        self._reason = str(error) if isinstance(error, InputError) else said(error)
+        self._hopeless = isinstance(error, InputError)
         self._failing_since = self._failing_since or time.monotonic()
         if not self._told:
             self._told = True
-            _LOG.warning(
-                f"MLflow cannot be told now ({self._reason}); what it shall know is kept in {FOLDER}, in order"
-            )
+            reason = str(error) if self._hopeless else said(error)
+            _LOG.warning(f"MLflow cannot be told now: {reason}; what it shall know is kept in {FOLDER}, in order")
 
     def _worked(self) -> None:
         self._failing_since = None

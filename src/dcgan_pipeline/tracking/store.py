@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from dcgan_pipeline.tracking import database
 from dcgan_pipeline.tracking.journal import Delivered
 
+_LOG = logging.getLogger(__name__)
 _PARENT = "mlflow.parentRunId"  # the tag by which MLflow's page shows a run below another
 _KIND, _TRIAL, _NOTE = "trial.of", "trial.number", "trial.note"  # tags
-# By this tag MLflow's page opens the experiment on its runs; without it, on traces of language models.
-_PAGE = ("mlflow.experimentKind", "custom_model_development")
 # MLflow's own patience is minutes a call; here a call that fails comes again later.
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
 _ANSWERS = 3  # seconds for a server to take a connection
@@ -110,11 +109,24 @@ class Store:
                 if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":  # by a run that started with this one
                     raise
             found = client.get_experiment_by_name(name)
+        self._follow(found.artifact_location, wanted["artifact_location"])
         if found.lifecycle_stage == "deleted" and wanted["restore"]:
             client.restore_experiment(found.experiment_id)
-        if _PAGE[0] not in found.tags:
-            client.set_experiment_tag(found.experiment_id, *_PAGE)
         return found.experiment_id
+
+    def _follow(self, old: str, new: str | None) -> None:
+        """Where a project's folder was moved, its files are no longer where its database says."""
+        from mlflow.utils.file_utils import local_file_uri_to_path
+        from mlflow.utils.uri import is_local_uri
+
+        if not (self._database and new and is_local_uri(old) and is_local_uri(new)):
+            return
+        before, now = (Path(local_file_uri_to_path(place)) for place in (old, new))
+        if before != now and not before.exists() and now.is_dir():
+            database.relocate(self._database, old, now.as_uri() if old.startswith("file:") else str(now))
+            _LOG.warning(
+                f"MLflow's files are in {now} now, and no longer in {before}; its database says so from here on"
+            )
 
     def create(self, record: dict[str, Any], experiment: str, again: bool) -> str:
         """Make the run; ``again``: an earlier try may have made it."""

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import dcgan_pipeline
+from dcgan_pipeline.tracking.database import file_of
 from dcgan_pipeline.tracking.run import Target
 
 
@@ -28,7 +29,7 @@ def read_settings(context: Any) -> Any:
     server, experiment = settings.server, settings.tracking.experiment
     default = f"sqlite:///{context.project_path}/mlflow.db"
     uri = dcgan_pipeline.TRACKING_URI or server.mlflow_tracking_uri or default
-    server.mlflow_tracking_uri = _validate_uri(context.project_path, uri)
+    server.mlflow_tracking_uri = _absolute(_validate_uri(context.project_path, uri))
     if server.mlflow_registry_uri is not None:
         server.mlflow_registry_uri = _validate_uri(context.project_path, server.mlflow_registry_uri)
     if "name" not in given.get("tracking", {}).get("experiment", {}):
@@ -45,11 +46,13 @@ def read_settings(context: Any) -> Any:
 
 def target_of(settings: Any, project: Path) -> Target:
     """Say where a project's runs are recorded."""
+    from kedro_mlflow.config.kedro_mlflow_config import _validate_uri
+
     uri, wanted = settings.server.mlflow_tracking_uri, settings.tracking.experiment
     made = wanted.create_experiment_kwargs
     served = urlsplit(uri).scheme in ("http", "https")
-    place = made.artifact_location
-    if served and place and not urlsplit(place).scheme:  # a folder here is none on the server's machine
+    place = made.artifact_location and _validate_uri(project, made.artifact_location)
+    if served and place and urlsplit(place).scheme in ("", "file"):  # a folder here is none on the server's machine
         place = None
     return Target(
         uri=uri,
@@ -63,6 +66,12 @@ def target_of(settings: Any, project: Path) -> Target:
         },
         page=uri.rstrip("/") if served else f"http://{settings.ui.host}:{settings.ui.port}",
     )
+
+
+def _absolute(uri: str) -> str:
+    """Name a database file by its whole path: `kedro mlflow ui` and the next run may start in another folder."""
+    file = file_of(uri)
+    return f"sqlite:///{file}{uri[uri.index('?') :] if '?' in uri else ''}" if file else uri
 
 
 def _named(uri: str, project: Path) -> str:
