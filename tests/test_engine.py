@@ -244,3 +244,19 @@ def test_a_cluster_that_is_not_there_is_an_input_error_at_once(monkeypatch, pref
 def test_engine_settings_that_do_not_exist_are_input_errors(values):
     with pytest.raises(InputError, match=r"^engine\."):
         EngineSettings.parse(values, "engine")
+
+
+UNGUARDED = """
+from dcgan_pipeline.engine import EngineSettings, run_tasks
+tasks = run_tasks(abs, [1, 2], EngineSettings(name="processes", workers=2))
+print(list(tasks))
+"""
+
+
+def test_a_script_that_its_workers_cannot_import_is_told_the_lines_that_mend_it(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'call it under `if __name__ == "__main__":` alone' in done.stderr
+    assert f"{tmp_path}/script.py ended when they did" in done.stderr
+    assert done.stderr.count("Traceback") == 1  # the workers are silent

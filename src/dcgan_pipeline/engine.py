@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -114,11 +115,25 @@ def _processes(
     function: Callable[[Any], Any], tasks: Sequence[Any], workers: int | None, describe: Callable[[Any], str]
 ) -> Iterator[Any]:
     places = max(1, min(workers or os.cpu_count() or 1, len(tasks)))
-    pool = _Pool(function, tasks, places, describe)
+    try:
+        pool = _Pool(function, tasks, places, describe)
+    except RuntimeError as error:
+        if "bootstrapping phase" in str(error):  # this is a worker, which runs the user's script to import it
+            os._exit(1)  # quietly: the process that started it says what is wrong
+        raise
     try:
         yield from _in_order(pool, places, len(tasks))
     finally:
         pool.close()
+
+
+def _unguarded() -> str:
+    script = getattr(sys.modules["__main__"], "__file__", None) or "the program that runs"
+    return (
+        f"engine.name: processes needs a script that its workers can import, and {script} ended when they did, which "
+        'runs it again; put all that it runs into a function main(), and call it under `if __name__ == "__main__":` '
+        "alone, or set engine.name to local"
+    )
 
 
 class _Died(Exception):  # noqa: N818
@@ -140,9 +155,18 @@ class _Process:
     def send(self, function: Callable[[Any], Any], task: Any) -> None:
         with suppress(OSError):  # it has died: `receive` says so
             if not self._knows_function:  # once: it may hold a listing of millions of images
+                self._wait_until_ready()
                 self.connection.send(function)
                 self._knows_function = True
             self.connection.send(task)
+
+    def _wait_until_ready(self) -> None:
+        try:
+            self.connection.recv()
+        except EOFError:
+            self._process.join()
+            if (self._process.exitcode or 0) > 0:  # not killed: it ended by itself before it could take a task
+                raise InputError(_unguarded()) from None
 
     def receive(self) -> Future[Any]:
         outcome: Future[Any] = Future()
@@ -233,6 +257,7 @@ def _raise(error: Exception) -> Any:
 def _work(connection: Connection) -> None:
     """Run tasks until there is no parent any more; this is the worker's side."""
     end_with_parent()
+    connection.send("ready")
     with suppress(EOFError):
         function = connection.recv()
         while True:

@@ -133,7 +133,9 @@ def test_an_unknown_preset_is_refused_and_the_known_ones_are_named():
 @pytest.mark.parametrize(
     ("wrong", "rule"),
     [
-        ({"image_size": 48}, "base 4 times a power of two .*got 48"),
+        ({"image_size": 48}, r"base 4 times a power of two .*got 48; .*, or train\.architecture\.base to 3$"),
+        ({"image_size": 28}, r"got 28; .*, or train\.architecture\.base to 7$"),
+        ({"image_size": 50}, r"got 50; set preprocess\.image_size to one of these$"),
         ({"image_size": 32, "base": 32}, "base 32 times a power of two .*got 32"),
         ({"image_size": 32, "base": 64}, "base 64 times a power of two .*got 32"),
         ({"kernel": 4, "strides": (1, 2)}, "an even kernel needs strides"),

@@ -124,8 +124,13 @@ def test_a_resume_under_changed_settings_is_refused_and_names_the_difference(arr
 def test_a_resume_with_other_images_is_refused(array, stored, pixels, folder):
     run(array, folder)
     others = stored(pixels, images_id="fedcba")
-    for images, rows in ((others, ROWS), (array, np.arange(23)), (array, np.delete(np.arange(23), [1, 9]))):
-        with pytest.raises(InputError, match=r"train\.resume needs a checkpoint of this training set"):
+    choice = rf"of another choice of the same images \({len(ROWS)}; .*--load-versions=duplicates"
+    for images, rows, said in (
+        (others, ROWS, rf"safetensors is of {len(ROWS)} other images .*--load-versions"),
+        (array, np.arange(23), choice),
+        (array, np.delete(np.arange(23), [1, 9]), choice),
+    ):
+        with pytest.raises(InputError, match=rf"train\.resume needs a checkpoint of this training set.*{said}"):
             run(images, folder, rows=rows, resume=True)
 
 

@@ -162,5 +162,11 @@ def test_a_split_of_images_without_labels_is_an_input_error(make_zip):
 
 def test_a_split_of_a_class_with_one_image_is_an_input_error(make_zip):
     path = make_zip([("cat/a.jpg", b"a"), ("cat/b.jpg", b"b"), ("dog/c.jpg", b"c")])
-    with pytest.raises(InputError, match="a split needs at least two images a class"):
+    with pytest.raises(InputError, match="a split needs at least two images a class, and of dog there is one in"):
         open_source(str(path), split=Split(part="train"))
+
+
+def test_a_split_too_small_for_its_classes_names_their_numbers(make_zip):
+    path = make_zip([(f"{name}/{k}.jpg", b"a") for name in "abcde" for k in range(2)])
+    with pytest.raises(InputError, match=r"got 10 images of 5 classes in .* and split\.test_fraction 0\.3"):
+        open_source(str(path), split=Split(part="test"))

@@ -81,6 +81,7 @@ def test_a_source_of_which_nothing_is_kept_is_an_input_error_that_counts_the_rea
     with pytest.raises(InputError, match=r"of the 7 images of .* none was \(6 x too small, 1 x not an image\)") as info:
         find_regions(open_source(str(photos)), FacesSettings(min_side=1000), LOCAL)
     assert "\n" not in str(info.value)
+    assert str(info.value).endswith("; change faces.min_side")
 
 
 def test_a_name_that_is_no_text_is_stored_in_the_table(photos, tmp_path, make_tar):

@@ -93,7 +93,7 @@ class InterruptHooks:
         if "checkpoints" not in self._pipeline.inputs():
             return False
         files = Path(self._catalog.load("checkpoints")).rglob("step-*.safetensors")
-        return any(file.stat().st_mtime >= self._began for file in files)
+        return any(file.stat().st_mtime >= self._began - 1 for file in files)
 
 
 def _tell(line: str) -> None:

@@ -58,9 +58,17 @@ def find_regions(source: ImageSource, settings: FacesSettings, engine: EngineSet
     if not regions["kept"].any():
         raise InputError(
             f"at least one region must be kept, and of the {len(source)} images of {source.location} none was "
-            f"({count_reasons(regions)}); check the source, and min_side, min_score and detector in params:faces"
+            f"({count_reasons(regions)}); {_advice(regions)}"
         )
     return regions
+
+
+def _advice(regions: pd.DataFrame) -> str:
+    """Say what to change, by the rules that rejected the most."""
+    names = {"too small": "faces.min_side", "too uncertain": "faces.min_score", NO_FACE: "faces.detector"}
+    reasons = regions["reason"].str.split(":").str[0].value_counts().index[:3]
+    wrong = [name for reason in reasons if (name := names.get(reason))]
+    return " and ".join(f"change {name}" for name in wrong) if wrong else "check the source"
 
 
 def choose_faces(faces: list[Box], settings: FacesSettings, width: int, height: int) -> list[tuple[Box, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
 from dcgan_pipeline.imaging.sources.names import Classes, folders_of
 from dcgan_pipeline.imaging.sources.sieve import Reason, looks_like_an_image
@@ -156,6 +156,12 @@ def _draw_rows(source: ImageSource, split: Split, test_fraction: float) -> NDArr
             "put each class in a folder of its own, or run `kedro run --pipeline=unsupervised`"
         )
     labelled, unlabelled = np.flatnonzero(source.labels != NO_LABEL), np.flatnonzero(source.labels == NO_LABEL)
+    counts = np.bincount(source.labels[labelled], minlength=len(source.classes))
+    if (alone := np.flatnonzero(counts == 1)).size:
+        raise InputError(
+            f"a split needs at least two images a class, and of {shortened(source.classes[k] for k in alone)} there is "
+            f"one in {source.location}; add images of it, or take the class out"
+        )
     try:
         train, test = train_test_split(
             labelled,
@@ -163,9 +169,11 @@ def _draw_rows(source: ImageSource, split: Split, test_fraction: float) -> NDArr
             random_state=split.seed,
             stratify=source.labels[labelled],
         )
-    except ValueError as error:
+    except ValueError:
         raise InputError(
-            f"a split needs at least two images a class in {source.location}: {error}; add images, or remove the class"
+            f"both parts of a split need an image of every class, got {len(labelled)} images of "
+            f"{np.count_nonzero(counts)} classes in {source.location} and split.test_fraction {test_fraction:g}; "
+            "add images, or change split.test_fraction in the catalog"
         ) from None
     # What has no label is listed as rejected with the training part.
     return np.sort(np.concatenate([train, unlabelled]) if split.part == "train" else test)

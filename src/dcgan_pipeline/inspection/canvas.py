@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dcgan_pipeline.inspection.fonts import without_font
+
 INK, MUTED, PALE, KEPT, REFUSED = "#222222", "#666666", "#cccccc", "#1b9e77", "#d95f02"
 SERIES = ("#3465a4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#a6761d", "#444444")
 
@@ -42,6 +44,7 @@ def counted(count: int, noun: str) -> str:
 def printable(text: str, limit: int) -> str:
     """Cut a user's text to a length that fits, and replace what no font can draw: an undecodable file name has it."""
     text = text.encode("utf-8", "replace").decode()
+    text = text.translate(dict.fromkeys(map(ord, without_font(text)), "?"))
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[len(text) - (limit - limit // 2 - 1) :]}"
 
 

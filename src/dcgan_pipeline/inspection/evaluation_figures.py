@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from rich.cells import cell_len
 
 from dcgan_pipeline.inspection.canvas import MUTED, PALE, SERIES, leave_room, new_figure, printable
+from dcgan_pipeline.inspection.fonts import class_labels
 from dcgan_pipeline.representation.report import APART, HERE
 
 _CELL, _LARGEST = 0.48, 16.0  # inches of a cell of the confusion matrix, and of the whole at most
@@ -20,17 +22,19 @@ _LABELLED, _NUMBERED = 200, 20  # classes that there is room to name, and to wri
 
 def confusion_figure(confusion: pd.DataFrame) -> Figure:
     """Draw the confusion matrix of the trained discriminator's features; shares of each true class."""
-    classes = [printable(str(name), 28) for name in confusion["true"]]
+    labels, are_names = class_labels(confusion["true"].astype(str).tolist())
+    classes = [printable(label, 28) for label in labels]
     shares = confusion.drop(columns="true").to_numpy()
     caption = (
         "A row is a true class, a column what the SVM on the trained discriminator's features called it; per cent of "
         "the row, averaged over the draws of labels. Off the diagonal: which classes the features confuse."
+        f"{'' if are_names else ' No font here has the names: numbers are rows of the table `confusion`, from 0.'}"
     )
     cell = min(_CELL, _LARGEST / len(classes))
     side = max(3.2, cell * len(classes))
     size = min(8.0, 45 * cell)  # of the names, in points
     named = len(classes) <= _LABELLED
-    length = size / 8 * 0.07 * max(len(name) for name in classes) if named else 0.0  # inches of the longest
+    length = size / 8 * 0.07 * max(map(cell_len, classes)) if named else 0.0  # inches of the longest
     left, bottom = 0.6 + length, 0.55 + 0.65 * length
     figure = new_figure("Confusion matrix", caption, side + left + 0.25, side + bottom)
     leave_room(figure, left, bottom)
