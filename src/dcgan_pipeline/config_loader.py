@@ -15,7 +15,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.schema import MISSING, QUOTE_IT
 
 _PLACES = ("filepath", "path", "filename")  # the keys whose values Kedro takes for paths
-_READ_BY_ALL = ("mlflow", "credentials", "protocols")  # kinds of files that every run reads
+READ_BY_ALL = ("mlflow", "credentials", "protocols")  # kinds of files that every run reads
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -24,6 +24,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
     ``${...}`` stands for another setting in files alone: what a run was given is taken as it is. A ``~`` at the start
     of a place in the catalog is the home folder.
     """
+
+    _noted: set[str] | None = None
 
     def __init__(self, conf_source: str, env: str | None = None, runtime_params: Any = None, **options: Any) -> None:
         super().__init__(conf_source, env, _escaped(runtime_params or {}), **options)
@@ -41,14 +43,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         dict
             By the kind of the files, then by entry of the catalog or by name of the parameters: the names read.
         """
-        found = {key: self._names_read(key) for key in ("catalog", "parameters", *_READ_BY_ALL)}
         self._register_runtime_params_resolver()
-        return found
-
-    def names_read_by_all(self) -> set[str]:
-        """Names that files read which every run needs."""
-        found = self.readers()
-        return {name for key in _READ_BY_ALL for names in found[key].values() for name in names}
+        return {key: self._names_read(key) for key in ("catalog", "parameters", *READ_BY_ALL)}
 
     @staticmethod
     def _soft_merge(config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None) -> Any:
@@ -70,19 +66,21 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return dict(found)
 
     def _names_in(self, merged: Any, entry: str) -> set[str]:
-        read: set[str] = set()
+        self._noted = set()
+        try:
+            node = merged[entry]  # resolves a text
+            if OmegaConf.is_config(node):
+                OmegaConf.to_container(node, resolve=True)
+            return self._noted
+        finally:
+            self._noted = None
 
-        def note(name: str, default: Any = "") -> Any:
-            read.add(name)
-            return default
-
-        OmegaConf.register_new_resolver("runtime_params", note, replace=True)
-        alone = merged._get_node(entry)
-        if OmegaConf.is_config(alone):
-            OmegaConf.to_container(alone, resolve=True)
-        else:
-            merged[entry]
-        return read
+    def _get_runtime_value(self, variable: str, *default: Any) -> Any:
+        """Resolve ``${runtime_params:...}``; while readers are looked for, note its name."""
+        if self._noted is None:
+            return super()._get_runtime_value(variable, *default)
+        self._noted.add(variable)
+        return default[0] if default else ""
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_files_hold_the_samples_of_the_python_call(tmp_path, kind, channels):
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize(
     ("classes", "folders"),
-    [(None, ["cat", "a%2Fb", "unnamed 2"]), (["a/b", 0], ["a%2Fb", "cat"]), ("2", ["unnamed 2"])],
+    [(None, ["cat", "a%2Fb", "unnamed 2"]), (["a/b", "0"], ["a%2Fb", "cat"]), ("2", ["unnamed 2"])],
 )
 def test_samples_of_a_class_lie_in_its_folder(tmp_path, kind, classes, folders):
     gan = made(labels=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -10,14 +11,16 @@ from typing import Any
 
 from kedro.io.core import get_filepath_str
 
+from dcgan_pipeline.errors import InputError
+
 
 class WrittenWhole:
     """Mixin for a dataset of one file (or one folder) that opens ``self._get_save_path()`` when it saves.
 
     On a local disk the wrapped class writes under a name that begins with ``.partial-``, beside the final one, which
     then takes its place in one step: a process killed at any moment leaves the previous version as the latest, and
-    never half a file. Object stores publish an object only when its upload is complete, so there the wrapped class
-    writes in place.
+    never half a file. Of two saves of one version (runs that began in the same millisecond) the second is refused.
+    Object stores publish an object only when its upload is complete, so there the wrapped class writes in place.
 
     Put it before the class it completes: ``class TableDataset(WrittenWhole, ParquetDataset)``.
     """
@@ -39,7 +42,7 @@ class WrittenWhole:
         partial.parent.mkdir(parents=True, exist_ok=True)
         try:
             save(self, data)
-            _replace(partial, Path(target))
+            _move(partial, Path(target)) if self._version else _replace(partial, Path(target))  # type: ignore[attr-defined]
         except BaseException:
             _remove(partial)
             _remove_empty(partial.parent)
@@ -47,6 +50,26 @@ class WrittenWhole:
         finally:
             self._partial = None
         self._fs.invalidate_cache(str(target))  # type: ignore[attr-defined]
+
+
+def _move(partial: Path, target: Path) -> None:
+    """Give a version its name, and never that of another run's version: the system says which came first."""
+    try:
+        if partial.is_dir():
+            os.rename(partial, target)  # refused where a folder is that has files
+        else:
+            os.link(partial, target)  # refused where a file is, which a rename would write over
+            partial.unlink()
+    except OSError as error:
+        if not target.exists():  # a disk without links
+            os.rename(partial, target)
+        elif error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise InputError(
+                f"a version is of one run, and another one that began in the same millisecond wrote "
+                f"{target.parent.name} of {target.name}; run this one again"
+            ) from None
+        else:
+            raise
 
 
 def _replace(partial: Path, target: Path) -> None:

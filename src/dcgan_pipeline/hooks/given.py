@@ -8,7 +8,7 @@ from typing import Any
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from dcgan_pipeline.config_loader import ProjectConfigLoader
+from dcgan_pipeline.config_loader import READ_BY_ALL, ProjectConfigLoader
 from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.parameters import flat
 from dcgan_pipeline.pipeline_registry import STAGES, register_pipelines
@@ -46,7 +46,7 @@ class Readers:
 
     def __init__(self, loader: ProjectConfigLoader, catalog: CatalogProtocol) -> None:
         self._catalog, self._files = catalog, loader.readers()
-        self._by_all = loader.names_read_by_all()
+        self._by_all = {x for key in READ_BY_ALL for names in self._files[key].values() for x in names}
 
     def names(self) -> set[str]:
         """What the files of this environment read of what a run was given."""
