@@ -307,7 +307,7 @@ def _tiff_pages() -> Iterator[Deep]:
     for name, extra in (("DNG", {50706: (1, [1, 4, 0, 0])}), ("NEF", {})):
         tags, blocks = thumbnail
         data = tiff_file([({**tags, **extra}, blocks), sensor], sub=1)
-        yield Deep(f"{name}: a thumbnail, the sensor's values below it", "tif", data, None, reason="camera's raw file")
+        yield Deep(f"{name}: a thumbnail, the sensor's values below it", "tif", data, None, reason="camera RAW")
 
 
 # ---- PNG

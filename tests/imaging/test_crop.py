@@ -276,7 +276,7 @@ def test_row_i_is_the_region_that_record_i_names(photos, tmp_path, channels, fra
 def test_the_records_say_where_each_image_came_from(photos, tmp_path):
     source = open_source(str(photos))
     records = made(source, tmp_path / "work").records
-    columns = ["row", "source_row", "source", "label", "class", "left", "top", "width", "height"]
+    columns = ["row", "source_row", "source", "label", "class", "left", "top", "width", "height", "colours"]
     assert list(records.columns) == columns
     assert [str(records[name].dtype) for name in columns] == [
         "int64",
@@ -285,7 +285,9 @@ def test_the_records_say_where_each_image_came_from(photos, tmp_path):
         "int64",
         "category",
         *["int64"] * 4,
+        "category",
     ]
+    assert set(records["colours"]) == {"as stored"}
     assert records["source"].tolist() == list(source.names)
     assert records["label"].tolist() == source.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert tuple(records["class"].cat.categories) == source.classes

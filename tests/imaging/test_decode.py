@@ -112,7 +112,12 @@ def test_random_bytes_are_no_image(data):
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"), [(b"", "empty file"), (b"just a few words\n", "not an image"), (b"\0" * 512, "not an image")]
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"just a few words\n", "not an image"),
+        (b"\0" * 512, "not an image but only zero bytes: .*"),
+    ],
 )
 def test_what_is_no_image_is_rejected_with_its_reason(data, reason):
     for function in (decode_image, image_size):
@@ -495,6 +500,14 @@ def test_a_small_decode_has_the_longer_side_that_is_asked_for(file_format, orien
     whole = decode_image(data, LIMITS)
     expected = np.asarray(whole.resize(image.size, Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(np.asarray(image) - expected).mean() < 3
+
+
+def test_a_strip_is_decoded_small_too():
+    """Of 3 pixels none is left at 1/8."""
+    data = encode(Image.new("RGB", (3, 900), RED), "JPEG")
+    image, size = decode_small(data, LIMITS, 100)
+    assert (image.size, size) == ((1, 100), (3, 900))
+    assert np.abs(np.asarray(image).astype(int) - RED).max() <= 4
 
 
 def test_a_small_decode_without_a_limit_is_the_image():

@@ -280,7 +280,7 @@ def test_faces_are_ordered_by_image_and_then_from_the_best_score_down(people):
 @needs_photographs
 def test_the_file_that_is_no_photograph_is_listed_with_its_reason(people):
     _, regions = people
-    assert regions.loc[regions["source"] == "boxes.xml", "reason"].tolist() == ["not an image"]
+    assert regions.loc[regions["source"] == "boxes.xml", "reason"].tolist() == ["not an image but XML"]
 
 
 @needs_photographs

@@ -27,9 +27,10 @@ from dcgan_pipeline.arrays import ID, PLACE, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.boxes import Box, about_centre
+from dcgan_pipeline.imaging.colour.conversion import OUTCOMES
 from dcgan_pipeline.imaging.decode import Decoded, decode_reduced
 from dcgan_pipeline.imaging.regions import SOURCE, count_reasons, kept_boxes
-from dcgan_pipeline.imaging.settings import PreprocessSettings
+from dcgan_pipeline.imaging.settings import Colours, PreprocessSettings
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
 from dcgan_pipeline.imaging.work_folder import HeldFiles, hold, remove_leftovers
 from dcgan_pipeline.progress import track
@@ -45,7 +46,8 @@ class ImageSet:
 
     ``images`` is uint8 (N, C, S, S), ``thumbnails`` uint8 (N, 3, 32, 32), and row i of ``records`` says where image i
     came from: row, source_row, source, label (-1 without), class (its name, categorical in the order of the labels),
-    left, top, width, height. ``rejected`` has one row a failure: source_row, source, stage, reason and the box.
+    left, top, width, height, colours (what became of them, categorical: ``colour.conversion.OUTCOMES``). ``rejected``
+    has one row a failure: source_row, source, stage, reason and the box.
     """
 
     images: ShardFiles
@@ -178,12 +180,13 @@ def _make_shard(source: ImageSource, settings: PreprocessSettings, task: tuple[_
     same = (size, channels) == (THUMBNAIL, 3)
     thumbnails = images if same else np.empty((len(boxes), 3, THUMBNAIL, THUMBNAIL), np.uint8)
     made: list[list[int]] = []
+    outcomes: list[int] = []
     failed: list[tuple[list[int], str]] = []
     for row, regions in groupby(boxes.tolist(), key=itemgetter(0)):
-        photograph = _Photograph(source, row)
+        photograph = _Photograph(source, row, settings.colour)
         for values in regions:
             try:
-                image, thumbnail = _cut_out(photograph, Box(*values[1:]), settings)
+                image, thumbnail, colours = _cut_out(photograph, Box(*values[1:]), settings)
             except ImageError as error:
                 failed.append((values, str(error)))
                 continue
@@ -191,25 +194,30 @@ def _make_shard(source: ImageSource, settings: PreprocessSettings, task: tuple[_
             if not same:
                 thumbnails[len(made)] = channels_first(thumbnail, 3)
             made.append(values)
-    _save(shard, images[: len(made)], thumbnails[: len(made)], made, failed)
+            outcomes.append(OUTCOMES.index(colours))
+    records = pd.DataFrame(made, columns=["source_row", *BOX_COLUMNS], dtype="int64")
+    records["colours"] = np.array(outcomes, np.int8)
+    _save(shard, images[: len(made)], thumbnails[: len(made)], records, failed)
 
 
 class _Photograph:
     """One image of a source, decoded once at each fraction of its size that its regions ask for."""
 
-    def __init__(self, source: ImageSource, row: int) -> None:
-        self._source, self._row = source, row
+    def __init__(self, source: ImageSource, row: int, colours: Colours) -> None:
+        self._source, self._row, self._colours = source, row, colours
         self._decoded: dict[int, Decoded] = {}
 
     def decoded(self, reduction: int) -> Decoded:
         if reduction not in self._decoded:
             data = self._source.read(self._row)
-            self._decoded[reduction] = decode_reduced(data, self._source.limits, reduction)
+            self._decoded[reduction] = decode_reduced(data, self._source.limits, reduction, self._colours)
         return self._decoded[reduction]
 
 
-def _cut_out(photograph: _Photograph, region: Box, settings: PreprocessSettings) -> tuple[Image.Image, Image.Image]:
-    """The image and the thumbnail of one region; they depend on it and on nothing else in the shard."""
+def _cut_out(
+    photograph: _Photograph, region: Box, settings: PreprocessSettings
+) -> tuple[Image.Image, Image.Image, str]:
+    """The image and the thumbnail of one region, which depend on nothing else, and what became of their colours."""
     size, resample, fraction = settings.image_size, settings.resample, settings.crop_fraction
     side, target = min(region.width, region.height) * fraction, max(size, THUMBNAIL)
     decoded = photograph.decoded(jpeg_reduction(side, target, resample) if settings.fast_decode else 1)
@@ -217,14 +225,15 @@ def _cut_out(photograph: _Photograph, region: Box, settings: PreprocessSettings)
     if region.left + region.width > width or region.top + region.height > height:
         raise ImageError(f"not as its header says: decoded to {width} x {height}")
     image = resize_region(decoded, region, size, resample, fraction)
-    return image, image if size == THUMBNAIL else resize_region(decoded, region, THUMBNAIL, resample, fraction)
+    thumbnail = image if size == THUMBNAIL else resize_region(decoded, region, THUMBNAIL, resample, fraction)
+    return image, thumbnail, decoded.colours
 
 
 def _save(
     shard: _Shard,
     images: NDArray[np.uint8],
     thumbnails: NDArray[np.uint8],
-    made: list[list[int]],
+    records: pd.DataFrame,
     failed: list[tuple[list[int], str]],
 ) -> None:
     columns = ["source_row", *BOX_COLUMNS]
@@ -233,7 +242,7 @@ def _save(
     _replace(shard.file("images"), images)
     _replace(shard.file("thumbnails"), thumbnails)
     _replace(shard.file("rejected"), rejected)
-    _replace(shard.file("records"), pd.DataFrame(made, columns=columns, dtype="int64"))
+    _replace(shard.file("records"), records)
 
 
 def _replace(path: Path, data: NDArray[np.uint8] | pd.DataFrame) -> None:
@@ -268,6 +277,7 @@ def _collect(
     labels = source.labels[records["source_row"].to_numpy()]
     records.insert(3, "label", labels)
     records.insert(4, "class", pd.Categorical.from_codes(labels, pd.Index(source.classes, dtype="str")))
+    records["colours"] = pd.Categorical.from_codes(records["colours"].to_numpy(), pd.Index(OUTCOMES, dtype="str"))
     order = ["source_row", "source", "stage", "reason", *BOX_COLUMNS]
     rejected = rejected[order].sort_values(["source_row", "stage"], kind="stable", ignore_index=True)
     attrs = {ID: images_id}

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from dcgan_pipeline.schema import Place, Settings, unless
 
+Colours = Literal["srgb", "stored"]
+
 
 class Limits(Settings):
     """What a file may ask of this machine before it is rejected; a key of every image source in the catalog."""
@@ -88,6 +90,8 @@ class PreprocessSettings(Settings):
     """Of a region's side, about its centre: 0.5 keeps the central 64 of 128 pixels (authors' code, faces)."""
     fast_decode: bool = True
     """Decode a large JPEG at 1/2 or 1/4 where the result is the same to the eye; see ``crop.jpeg_reduction``."""
+    colour: Colours = "srgb"
+    """srgb: colours with a profile are converted to sRGB, as viewers show them; stored: their numbers as they are."""
     images_per_shard: int = Field(default=4096, ge=1)
 
     @model_validator(mode="after")

@@ -83,7 +83,7 @@ class Sender(threading.Thread):
         self.start()
 
     def close(self, patience: float) -> bool:
-        """Deliver all that is left, and give up after some seconds in which nothing could be delivered; True: all is."""
+        """Deliver what is left, until nothing could be delivered for some seconds; True where all is."""
         start = time.monotonic()
         with self._wake:
             self._closing, self._pause = True, 0.5

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dcgan_pipeline.imaging.file_kinds import raw_reason
 from dcgan_pipeline.imaging.sources import ImageError
 
 NEW_SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
@@ -38,6 +39,7 @@ _TYPES = {
     17: "i8",
     18: "u8",
 }
+_MAKE, _DNG_VERSION = 271, 50706
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _SENSOR = (32803, 34892)  # values of PhotometricInterpretation: a mosaic of colours, and linear ones
 _MOST = 64  # directories that are looked at: a small file can hold millions, and each can be read as many
@@ -84,6 +86,11 @@ class Directory(NamedTuple):
         kind, count, at = self.entries.get(tag, (0, 0, 0))
         return self.data[at : at + count] if kind in (1, 7) and at + count <= len(self.data) else None
 
+    def text(self, tag: int) -> bytes:
+        """Return the values as text, empty where they are none."""
+        kind, count, at = self.entries.get(tag, (0, 0, 0))
+        return self.data[at : at + count].rstrip(b"\0") if kind == 2 else b""
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height as stored, in pixels."""
@@ -103,7 +110,7 @@ def picture_page(data: bytes) -> Directory:
     if not pages:
         raise ImageError("cut short: a TIFF without a page")
     if data[8:10] == b"CR" or any(page.value(PHOTOMETRIC, 0) in _SENSOR for page in pages):
-        raise ImageError("a camera's raw file: develop it, and give the TIFF or JPEG")
+        raise ImageError(raw_reason(pages[0].text(_MAKE), _DNG_VERSION in pages[0].entries))
     picture = next((page for page in pages if _is_picture(page)), None)
     if picture is None and None in found:
         raise ImageError("cut short: behind a small copy or a mask, a page lies beyond its end")
