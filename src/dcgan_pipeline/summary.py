@@ -14,6 +14,7 @@ _LINES = {
     "preprocess.images_out": ("images cut out", "{:,.0f}"),
     "preprocess.images_rejected": ("images rejected", "{:,.0f}"),
     "dedup.removed": ("duplicates removed", "{:,.0f}"),
+    "dedup.known": ("of them known from older sets", "{:,.0f}"),
     "dedup.label_conflicts": ("duplicates of different classes", "{:,.0f}"),
     "train.images": ("training images", "{:,.0f}"),
     "train.steps": ("training steps", "{:,.0f}"),

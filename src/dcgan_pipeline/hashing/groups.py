@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 Rows = NDArray[np.int64]
 
 _PAIRS = 1 << 14  # compared at once
-_STRICT = 7  # how much faster than cosines of subjects correlations fall: (1 - 0.65) / (1 - 0.95)
+_STRICT = 6  # how much faster than cosines of subjects correlations fall: (1 - 0.65) / (1 - 0.94), about
 _CENTRES = 32  # pictures of one code that others are compared with; what is like none of them stays
 
 
@@ -128,7 +128,7 @@ def agree(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows, settings: DedupSetti
 def compare(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows) -> NDArray[np.float64]:
     """Correlate the thumbnails of pairs, float64 (n,); where both are mostly plain, their subjects have a say, too.
 
-    What they say is put on the scale of the correlation: subjects whose cosine is 0.95 count as 0.65.
+    What they say is put on the scale of the correlation: subjects whose cosine is 0.94 count as 0.65.
     """
     finer = a.images.shape[1:] == b.images.shape[1:] and a.images.shape[-1] > a.thumbnails.shape[-1]
     pixels = (a.images, b.images) if finer else (a.thumbnails, b.thumbnails)
@@ -255,6 +255,8 @@ def describe_groups(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.DataF
 
 def label_conflicts(duplicates: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Find the groups whose images lie in folders of different classes: their classes, one a line, by group."""
+    if "class" not in records:  # of an older version
+        return pd.Series(dtype="str")
     named = duplicates[["group"]].assign(name=records["class"].astype("str").to_numpy()[duplicates["row"]])
     names = named[records["label"].to_numpy()[duplicates["row"]] >= 0].drop_duplicates()
     several = names[names.duplicated("group", keep=False)].sort_values(["group", "name"])

@@ -22,7 +22,8 @@ _LEVELS = 60  # of a soft-signed difference: 60^2 x 6 x 27^2 < 2^24
 _SOFT = 4  # grey levels
 _COARSE = 0.5  # pairs that correlate less at low resolution are not looked at closely
 _WEAK = 15  # of a soft-signed difference: a step of 4/3 grey levels, which is not seen
-_PLAIN = 0.5  # share of the differences that are weak in a picture of something small on a plain ground
+_PLAIN, _GROUND = 0.5, 0.75  # shares of differences that are seen, at most, and of pixels of one colour, at least
+_SAME = 16  # grey levels, of one colour
 _BATCH = 512
 
 
@@ -53,13 +54,22 @@ def similarity(
 
 
 def mostly_plain(thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say of which thumbnails, uint8 (n, 3, 32, 32), more than half is plain: an outline decides their correlation."""
+    """Say which thumbnails, uint8 (n, 3, 32, 32), show something small on a plain ground: its outline decides.
+
+    Half of the differences are weak, and three quarters of the pixels have the ground's colour, which is the median.
+    """
     found = [np.empty(0, bool)]
     for start in range(0, len(thumbnails), _BATCH):
-        edges = _edges(torch.from_numpy(np.ascontiguousarray(thumbnails[start : start + _BATCH])))
-        seen = (edges.abs() > _WEAK).any(dim=1).flatten(1)  # (n, 961)
-        found.append((seen.sum(1) < _PLAIN * seen.shape[1]).numpy())
+        pixels = torch.from_numpy(np.ascontiguousarray(thumbnails[start : start + _BATCH]))
+        seen = (_edges(pixels).abs() > _WEAK).any(dim=1).flatten(1)  # (n, 961)
+        flat = pixels.short().flatten(2)  # (n, 3, 1024)
+        ground = ((flat - flat.median(dim=2, keepdim=True).values).abs() <= _SAME).all(dim=1)
+        found.append(((_mean(seen) < _PLAIN) & (_mean(ground) >= _GROUND)).numpy())
     return np.concatenate(found)
+
+
+def _mean(mask: Tensor) -> Tensor:
+    return mask.double().mean(1)
 
 
 def _similarity(a: Tensor, b: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from PIL import Image
 _QUIET = 16  # grey levels a channel: less contrast with the ground is noise, and so is
 _SHARE = 4  # less than a quarter of the largest contrast
 _SPREADS = 2.0  # half of the side of what is compared; a square reaches as far as 1.73
+_SMALL = 0.5  # of the picture's side: what reaches farther is told apart by where it lies
 _SIDE = 16  # pixels a side at which subjects are compared
 
 
@@ -31,7 +32,8 @@ def contrast_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> 
     -------
     float64 (n,)
         The cosine of the two contrasts with their grounds, the best over shifts of a 16th of what is compared. 1 for
-        equal pictures, and where neither differs from its ground; 0 where one does.
+        equal pictures, where neither differs from its ground, and where a subject is not small; 0 where one of the two
+        does not differ from its ground.
     """
     return np.array([_similarity(a, b) for a, b in zip(first, second, strict=True)], np.float64)
 
@@ -41,6 +43,8 @@ def _similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     place_a, place_b = _place(a), _place(b)
     if place_a is None or place_b is None:
         return float(place_a is place_b)
+    if 2 * _SPREADS * max(place_a[1].max(), place_b[1].max()) > _SMALL * a.shape[-1]:
+        return 1.0
     spread = np.sqrt(place_a[1] * place_b[1])  # one size for both: a larger copy of a subject is another picture
     x, y = _cut_out(a, place_a[0], spread), _cut_out(b, place_b[0], spread)
     moved = (np.roll(y, (down, across), (1, 2)) for down in (-1, 0, 1) for across in (-1, 0, 1))
