@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dcgan_pipeline.hashing.similarity import mostly_plain
-from dcgan_pipeline.hashing.subjects import contrast_similarity
+from dcgan_pipeline.hashing.subjects import subject_similarity
 
 
 def on_a_sheet(subject, left=12, top=12, side=32, ground=200):
@@ -18,27 +18,28 @@ def subject():
 
 def test_a_subject_is_itself_wherever_it_lies_and_on_every_ground_of_one_contrast(subject):
     here = on_a_sheet(subject)
-    assert contrast_similarity(here, here) == pytest.approx(1)
-    assert contrast_similarity(here, on_a_sheet(subject, 3, 20)) == pytest.approx(1)
+    assert subject_similarity(here, here) == pytest.approx(1)
+    assert subject_similarity(here, on_a_sheet(subject, 3, 20)) == pytest.approx(1)
     softer = on_a_sheet(subject // 2 + 100, ground=200)  # half of the contrast with the same ground
-    assert contrast_similarity(here, softer) == pytest.approx(1, abs=0.01)
+    assert subject_similarity(here, softer) == pytest.approx(1, abs=0.05)
 
 
 def test_another_subject_in_the_same_place_is_another(subject):
     other = np.random.default_rng(1).integers(0, 256, (3, 8, 8), dtype=np.uint8)
-    assert contrast_similarity(on_a_sheet(subject), on_a_sheet(other)) < 0.9
-    assert contrast_similarity(on_a_sheet(subject), on_a_sheet(255 - subject)) < 0.5
+    assert subject_similarity(on_a_sheet(subject), on_a_sheet(other)) < 0.6
+    assert subject_similarity(on_a_sheet(subject), on_a_sheet(255 - subject)) < 0
 
 
 def test_a_larger_copy_of_a_subject_is_another_picture(subject):
+    subject = subject[:, :5, :5]
     larger = subject.repeat(2, 1).repeat(2, 2)
-    assert contrast_similarity(on_a_sheet(subject), on_a_sheet(larger, 8, 8)) < 0.9
+    assert subject_similarity(on_a_sheet(subject), on_a_sheet(larger, 8, 8)) < 0.6
 
 
 def test_blank_pictures_are_alike_and_unlike_what_shows_something(subject):
     blank = np.full((1, 3, 32, 32), 255, np.uint8)
-    assert contrast_similarity(blank, blank // 2) == 1
-    assert contrast_similarity(blank, on_a_sheet(subject)) == 0
+    assert subject_similarity(blank, blank // 2) == 1
+    assert subject_similarity(blank, on_a_sheet(subject)) == 0
 
 
 def test_what_is_not_small_is_left_to_the_correlation():
@@ -46,15 +47,15 @@ def test_what_is_not_small_is_left_to_the_correlation():
     far[0, 0, 2:5, 2:5] = far[0, 0, 27:30, 27:30] = 0
     other = far.copy()
     other[0, 0, 2:5, 27:30] = 0
-    assert contrast_similarity(far, other) == 1
+    assert subject_similarity(far, other) == 1
 
 
 def test_one_channel_is_enough_and_every_pair_is_computed_alone(subject):
     pictures = np.concatenate([on_a_sheet(subject[:1], k, k) for k in (2, 5, 9)])
-    together = contrast_similarity(pictures, pictures[::-1])
-    alone = [contrast_similarity(a[None], b[None])[0] for a, b in zip(pictures, pictures[::-1], strict=True)]
+    together = subject_similarity(pictures, pictures[::-1])
+    alone = [subject_similarity(a[None], b[None])[0] for a, b in zip(pictures, pictures[::-1], strict=True)]
     assert together.tolist() == alone
-    assert contrast_similarity(pictures[:0], pictures[:0]).shape == (0,)
+    assert subject_similarity(pictures[:0], pictures[:0]).shape == (0,)
 
 
 def test_only_small_things_on_plain_grounds_are_mostly_plain(natural, subject):

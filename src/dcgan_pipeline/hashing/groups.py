@@ -22,14 +22,13 @@ from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.hashing.neighbours import code_tables, hamming
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hashing.similarity import mostly_plain, similarity
-from dcgan_pipeline.hashing.subjects import contrast_similarity
+from dcgan_pipeline.hashing.subjects import subject_similarity
 
 log = logging.getLogger(__name__)
 
 Rows = NDArray[np.int64]
 
 _PAIRS = 1 << 14  # compared at once
-_STRICT = 6  # how much faster than cosines of subjects correlations fall: (1 - 0.65) / (1 - 0.94), about
 _CENTRES = 32  # pictures of one code that others are compared with; what is like none of them stays
 
 
@@ -126,10 +125,7 @@ def agree(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows, settings: DedupSetti
 
 
 def compare(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows) -> NDArray[np.float64]:
-    """Correlate the thumbnails of pairs, float64 (n,); where both are mostly plain, their subjects have a say, too.
-
-    What they say is put on the scale of the correlation: subjects whose cosine is 0.94 count as 0.65.
-    """
+    """Correlate the thumbnails of pairs, float64 (n,); where both are mostly plain, their subjects have a say, too."""
     finer = a.images.shape[1:] == b.images.shape[1:] and a.images.shape[-1] > a.thumbnails.shape[-1]
     pixels = (a.images, b.images) if finer else (a.thumbnails, b.thumbnails)
 
@@ -137,8 +133,7 @@ def compare(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows) -> NDArray[np.floa
         first, second = a.thumbnails[i], b.thumbnails[j]
         found = similarity(first, second)
         close = np.flatnonzero((found > 0) & mostly_plain(first) & mostly_plain(second))
-        subjects = contrast_similarity(pixels[0][i[close]], pixels[1][j[close]])
-        found[close] = np.minimum(found[close], 1 - _STRICT * (1 - subjects))
+        found[close] = np.minimum(found[close], subject_similarity(pixels[0][i[close]], pixels[1][j[close]]))
         return found
 
     return _by_chunks(look, rows_a, rows_b, np.float64)

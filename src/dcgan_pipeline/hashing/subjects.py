@@ -17,10 +17,12 @@ _QUIET = 16  # grey levels a channel: less contrast with the ground is noise, an
 _SHARE = 4  # less than a quarter of the largest contrast
 _SPREADS = 2.0  # half of the side of what is compared; a square reaches as far as 1.73
 _SMALL = 0.5  # of the picture's side: what reaches farther is told apart by where it lies
+_STRICT = 6  # how much faster than cosines correlations fall: a cosine of 0.94 counts as a correlation of 0.65
+_FINE = 8  # pixels: the fewer a subject has across, the more alike two subjects look, and the more they must agree
 _SIDE = 16  # pixels a side at which subjects are compared
 
 
-def contrast_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+def subject_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Compare subjects on plain grounds, pair by pair.
 
     Parameters
@@ -31,9 +33,10 @@ def contrast_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> 
     Returns
     -------
     float64 (n,)
-        The cosine of the two contrasts with their grounds, the best over shifts of a 16th of what is compared. 1 for
-        equal pictures, where neither differs from its ground, and where a subject is not small; 0 where one of the two
-        does not differ from its ground.
+        In [-1, 1], on the scale of :func:`~dcgan_pipeline.hashing.similarity.similarity`; made of the cosine of the two
+        contrasts with their grounds, the best over shifts of a 16th of what is compared. 1 for equal pictures, where
+        neither differs from its ground, and where a subject is not small; 0 where one of the two does not differ from
+        its ground.
     """
     return np.array([_similarity(a, b) for a, b in zip(first, second, strict=True)], np.float64)
 
@@ -49,7 +52,9 @@ def _similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     x, y = _cut_out(a, place_a[0], spread), _cut_out(b, place_b[0], spread)
     moved = (np.roll(y, (down, across), (1, 2)) for down in (-1, 0, 1) for across in (-1, 0, 1))
     length = np.sqrt(np.square(x).sum() * np.square(y).sum())
-    return max(float((x * other).sum() / length) for other in moved) if length else 0.0
+    cosine = max(float((x * other).sum() / length) for other in moved) if length else 0.0
+    across = np.sqrt(12 * spread.prod())  # pixels, of a square of this spread
+    return max(-1.0, 1 - _STRICT * max(1.0, _FINE / across) * (1 - cosine))
 
 
 def _contrast(picture: NDArray[np.uint8]) -> NDArray[np.int64]:
