@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
-# Pillow makes black of the white of a JPEG 2000 of 16 bits in colour.
-#
-# Guessed: a decoder to 8 bits clips what its rounding carries beyond 255, so that white stays white.
-# Seen (Pillow 13.0.0, opencv-python-headless 4.14.0.94, Python 3.11, Linux x86-64): Pillow adds half a step, shifts, and
-# keeps the lower 8 bits: 65535 becomes 0, as does all from 65408 on; an opaque opacity becomes a transparent one. OpenCV
-# gives the 16 bits as they are. Grey images have no such fault: Pillow gives them in 16 bits.
+# Guess: a decoder that makes 8 bits of 16 clips what its rounding carries beyond 255, so that white stays white.
+# Seen (Pillow 13.0.0): in a JPEG 2000 in colour white becomes black, as does all from 65408 on, and an opaque opacity
+# becomes a transparent one: half a step is added, the sum is shifted, and its lower 8 bits are kept. OpenCV 4.14.0 gives
+# the 16 bits as they are. Pillow gives greys in 16 bits.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet pillow==13.0.0 opencv-python-headless==4.14.0.94
-"$folder/venv/bin/python" - <<'PY'
+python3 -m venv "$folder/env"
+"$folder/env/bin/pip" install --quiet pillow==13.0.0 opencv-python-headless==4.14.0.94 numpy==2.4.6
+"$folder/env/bin/python" - <<'PYTHON'
 import io
 
 import cv2
@@ -27,4 +25,4 @@ for row in (0, 63):
 assert np.array_equal(by_opencv, stored)
 assert (by_pillow[0] == 255).all()
 assert (by_pillow[63] == 0).all()
-PY
+PYTHON
