@@ -15,7 +15,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from deep_images import Deep, every_kind
+from deep_images import every_kind
+from deep_samples import Deep
 from PIL import Image
 
 from dcgan_pipeline.imaging.decode import decode_image

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from deep_images import jpeg2000, jpeg2000_grey_with_opacity, ramp
+from deep_images import jpeg2000, jpeg2000_grey_with_opacity
+from deep_samples import ramp
 
 from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.settings import Limits

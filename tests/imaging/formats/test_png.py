@@ -4,7 +4,8 @@ import zlib
 
 import numpy as np
 import pytest
-from deep_images import animated, chunk, png, ramp
+from deep_images import animated, chunk, png
+from deep_samples import ramp
 from PIL import Image
 
 from dcgan_pipeline.imaging.decode import decode_image, image_size

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from deep_images import HEIGHT, WIDTH, tga
+from deep_images import tga
+from deep_samples import HEIGHT, WIDTH
 
 from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.settings import Limits

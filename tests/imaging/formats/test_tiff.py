@@ -3,7 +3,8 @@ import struct
 
 import numpy as np
 import pytest
-from deep_images import WIDTH, ramp, tiff, tiff_file, tiff_page
+from deep_samples import WIDTH, ramp
+from deep_tiffs import tiff, tiff_file, tiff_page
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin

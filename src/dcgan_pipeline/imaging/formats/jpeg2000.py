@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
@@ -82,6 +81,8 @@ def _unshifted(bits: int) -> list[int]:
 
 
 def _more_bits(data: bytes, components: list[_Component]) -> Image.Image:
+    import cv2  # here: most piles need none of it
+
     if len(components) == 2:  # OpenCV gives the first of two only: the opacity is asked for as if it were the grey
         bands = [_samples(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)]
         bands += [_samples(_exchanged(data), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)]
@@ -98,6 +99,8 @@ def _more_bits(data: bytes, components: list[_Component]) -> Image.Image:
 
 
 def _samples(data: bytes, how: int) -> NDArray[np.uint16]:
+    import cv2
+
     log = cv2.utils.logging
     level = log.getLogLevel()
     log.setLogLevel(log.LOG_LEVEL_SILENT)  # it writes a line about a codestream without a colour space
