@@ -10,6 +10,7 @@ alone. The script ends with an error where one of them does not.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import tempfile
@@ -76,17 +77,20 @@ def cut_out(
     faces: FacesSettings | None = None,
     preprocess: PreprocessSettings = SETTINGS,
 ) -> CutOut:
-    """Run the functions of `faces` and `preprocess` on a source, and check that every file is in one table.
+    """Run the functions of `faces` and `preprocess` on a source, and check that every file is in one table or counted.
 
     Raises
     ------
     InputError
         Where the source is refused as a whole.
     AssertionError
-        Where a file is in no table, in both, or without a reason.
+        Where a file of a folder is lost, or a file is in no table, in both, or without a reason.
     """
     engine = engine or EngineSettings()
     source = open_source(str(location), LIMITS)
+    if location.is_dir():
+        met = sum(len(files) for _, _, files in os.walk(location))
+        assert len(source) + source.files_passed_over == met
     regions = find_regions(source, faces or FacesSettings(), engine)
     found = crop_and_resize(source, regions, preprocess, engine, work)
     images, thumbnails = _stored(found.images, work / "images"), _stored(found.thumbnails, work / "thumbnails")
@@ -160,6 +164,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     reconfigure(quiet=True)  # no progress bars between the tables
+    logging.getLogger("dcgan_pipeline").setLevel(logging.ERROR)  # and no warnings of what is passed over
     engine = EngineSettings(name="processes", workers=options.workers)  # a crash of a decoder would be an InputError
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

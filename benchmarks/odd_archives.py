@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import struct
 import tarfile
 import warnings
@@ -111,6 +112,11 @@ def _odd_zips(inside: list[tuple[str, bytes]]) -> Iterator[Made]:
     yield Made("zip comment", "zip", b"#!/bin/sh\n" + zip_of(inside))
     yield Made("zip of nothing", "zip", zip_of([]))
     yield Made("zip of nothing", "zip", zip_of([("folder/", b""), (".hidden", png)]))
+    tables = [b'{"labels": null}', b'{"labels": [["nowhere.png", 1], [1, 2]]}', b"{}", b"[" * 100_000, b"\xff", b""]
+    for table in tables:
+        yield Made("zip with labels", "zip", zip_of([*inside, ("dataset.json", table)]))
+    pairs = json.dumps({"labels": [[name, k % 2] for k, (name, _) in enumerate(inside)]})
+    yield Made("zip with labels", "zip", zip_of([*inside, ("dataset.json", pairs.encode())]))
     link = zipfile.ZipInfo("link.png")
     link.external_attr = 0o120777 << 16
     buffer = io.BytesIO(zip_of(inside))
@@ -150,6 +156,9 @@ def _odd_tars(inside: list[tuple[str, bytes]]) -> Iterator[Made]:
         link = tarfile.TarInfo("itself")
         link.type, link.linkname = kind, target
         yield Made("tar link or device", "tar", tar_of([*inside, link]))
+    for endings in itertools.combinations(("png", "000.png", "mask.png", "cls", "json"), 3):
+        sample = [(f"{key}.{ending}", png) for key in ("s", "t.2024.01") for ending in endings]
+        yield Made("tar of samples", "tar", tar_of([*inside, *sample, *sample[::-1]]))
     for size in (1, len(png) + 1, 10**6, 8 * 2**30, 2**62):
         yield Made("tar lying size", "tar", _lying(inside, png, size))
     yield Made("tar sparse", "tar", _sparse(inside, png))

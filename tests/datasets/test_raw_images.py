@@ -94,6 +94,8 @@ def test_the_place_that_is_tagged_is_the_one_of_the_test_images(photos):
         ({"split": {"part": "all"}}, r"split\.part: input should be 'train' or 'test', got 'all'"),
         ({"split": {"part": "test", "test_fraction": 1}}, r"split\.test_fraction: input should be less than 1, got 1"),
         ({"split": {}}, r"split\.part is required"),
+        ({"split": {"part": "test"}, "test": {"path": "there"}}, r"test\.path is not a setting"),
+        ({"test": {"filepath": "there"}}, r"a place of test images needs a split"),
     ],
 )
 def test_a_wrong_key_or_value_in_the_catalog_is_said_in_one_line(photos, options, message):

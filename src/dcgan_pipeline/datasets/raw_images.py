@@ -12,11 +12,12 @@ from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
+from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.open_source import open_source, source_exists
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
-from dcgan_pipeline.imaging.splits import Split, open_part
+from dcgan_pipeline.imaging.splits import Place, Split, open_part
 
 _PREVIEW_COLUMNS, _PREVIEW_SIDE = 8, 64
 
@@ -68,7 +69,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = _as_given(filepath)
-        self._test, self._default = (_as_given((place or {}).get("filepath")) for place in (test, test_by_default))
+        self._places = {"test": test or {}, "test_by_default": test_by_default or {}}
         self._limits, self._split, self._download_to = limits or {}, split, download_to
         self._storage = credentials or {}  # what fsspec needs to know: never described, and so never logged
         self.metadata = metadata
@@ -77,7 +78,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
     def _location(self) -> str:
         """Where the images are, as far as that is known before they are listed."""
         is_test = (self._split or {}).get("part") == "test"
-        return (self._test if is_test else None) or self._filepath or ""
+        return _as_given(self._places["test"].get("filepath") if is_test else None) or self._filepath or ""
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._location, "limits": self._limits, "split": self._split}
@@ -91,9 +92,14 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         def open_at(location: str, part: Split | None) -> ImageSource:
             return open_source(location, limits, part, folder, self._storage)
 
-        if split is None:
-            return open_at(self._location, None)
-        return open_part(open_at, self._filepath or "", split, self._test, self._default)
+        places = {name: _as_given(Place.parse(place, name).filepath) for name, place in self._places.items()}
+        if split is not None:
+            return open_part(open_at, self._filepath or "", split, **places)
+        if any(places.values()):
+            raise InputError(
+                f"a place of test images needs a split, and {self._location} has none; add split: {{part: test}}"
+            )
+        return open_at(self._location, None)
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: images are read-only."""

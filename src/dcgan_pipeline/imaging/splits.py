@@ -32,6 +32,12 @@ class Split(Settings):
     seed: int = 0
 
 
+class Place(Settings):
+    """Where test images are, in the catalog."""
+
+    filepath: str | None = None
+
+
 class Folders(NamedTuple):
     """The folders of a source that hold its parts."""
 
