@@ -1,6 +1,7 @@
 """From a pile of images to a DCGAN, its features and its figures (Radford, Metz & Chintala, 2015)."""
 
 import os
+import warnings
 
 __version__ = "0.1.0"
 
@@ -14,3 +15,11 @@ for _name, _value in {
     "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
     os.environ.setdefault(_name, _value)
+
+# What tools say about each other's next versions, at every start; every other warning is shown.
+for _message in (
+    r"register_new_resolver\(\) is deprecated",  # OmegaConf, of Kedro and kedro-mlflow
+    r".*Add type hints to the `predict` method",  # MLflow, of kedro-mlflow's model, which this project does not use
+    r"Option '--pipeline' is deprecated",  # Kedro: it works in every version that pyproject.toml allows
+):
+    warnings.filterwarnings("ignore", _message)

@@ -184,6 +184,8 @@ def _one_line(error: ValidationError, cls: type[BaseModel], name: str) -> str:
                 known = _settings_in(known.model_fields[part].annotation) or known
         return f"{where} is not a setting; the settings here are: {', '.join(known.model_fields)}"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "bool_type":
+        message = "input should be true or false"
     if first["type"] == "missing":
         return f"{where} is required, and missing; add it to the settings of {name}"
     if first["type"] == "value_error" and not first["loc"]:

@@ -1,6 +1,5 @@
 """Kedro's project settings: hooks, and where the configuration is."""
 
-import warnings
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
@@ -37,14 +36,6 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 def _project_path() -> str:
     return (find_kedro_project(Path.cwd()) or Path.cwd()).resolve().as_posix()
 
-
-# What tools say about each other's next versions, at every start; every other warning is shown.
-for _message in (
-    r"register_new_resolver\(\) is deprecated",  # OmegaConf, of Kedro and kedro-mlflow
-    r".*Add type hints to the `predict` method",  # MLflow, of kedro-mlflow's model, which this project does not use
-    r"Option '--pipeline' is deprecated",  # Kedro: it works in every version that pyproject.toml allows
-):
-    warnings.filterwarnings("ignore", _message)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -110,8 +110,8 @@ def _fix(setting: str, pipeline: Pipeline, readers: Readers) -> str:
     if first := readers.among(whole.nodes, setting):
         ends = [node.name for node in pipeline.nodes]
         path = whole.from_nodes(*(node.name for node in first)) & whole.to_nodes(*ends)
-        tags = _tags(path) or _tags(Pipeline(first))
-        return f"run --pipelines={','.join(_in_order(tags))}, or "
+        stages = _in_order(_tags(path)) or _in_order(_tags(Pipeline(first)))[:1]
+        return f"run --pipelines={','.join(stages)}, or "
     tools = [name for name, other in registered.items() if readers.among(other.nodes, setting)]
     return f"run --pipelines={tools[0]}, or " if tools else ""
 
