@@ -337,3 +337,17 @@ def test_more_wide_rows_are_written_in_no_more_memory(tmp_path):
     run = subprocess.run([sys.executable, "-c", WRITING, str(tmp_path)], capture_output=True, text=True, check=True)
     few, many = map(float, run.stdout.split())  # MiB
     assert many - few < 80  # the 20 chunks more are 191, a few shards in work 16 each
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:-1]), Path.unlink, Path.touch])
+def test_a_shard_that_is_not_whole_is_named(stored, damage):
+    array = stored(np.arange(10), rows_per_shard=5)
+    shard = array.folder / "shard-00001.npy"
+    if damage is Path.touch:
+        shard.unlink()
+    damage(shard)
+    assert array[4] == 4
+    with pytest.raises(
+        InputError, match=r"shard-00001\.npy is not whole \(.*\); remove .*, or run the stage that makes"
+    ):
+        array[5]

@@ -223,9 +223,7 @@ def test_ray_that_is_already_there_is_used(ray_here):
 def test_ray_that_is_not_installed_is_an_input_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # what Python itself does for a module that must not be imported
     results = run_tasks(three_to_the, [1], EngineSettings(name="ray"))
-    with pytest.raises(
-        InputError, match=r"needs the ray extra, which is not installed; pip install 'dcgan_pipeline\[ray\]'"
-    ):
+    with pytest.raises(InputError, match=r"needs Ray, which is not installed; pip install ray"):
         next(results)
 
 

@@ -98,7 +98,7 @@ def test_a_safetensors_file_of_others_is_an_input_error(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"t": np.ones(1)}, tmp_path / "w.safetensors")
-    with pytest.raises(InputError, match="must carry its settings, and has none: it is not a file of this project"):
+    with pytest.raises(InputError, match="must carry its settings, and has none; take a file that this project made"):
         Weights.load(tmp_path / "w.safetensors")
 
 

@@ -125,7 +125,15 @@ class ShardedArray(Sequence[NDArray[Any]]):
 
     def _shard(self, k: int) -> NDArray[Any]:
         if k not in self._maps:
-            self._maps[k] = np.load(self.folder / self._files[k], mmap_mode="r", allow_pickle=False)
+            file = self.folder / self._files[k]
+            try:
+                self._maps[k] = np.load(file, mmap_mode="r", allow_pickle=False)
+            except (ValueError, EOFError, FileNotFoundError) as error:  # cut short, empty, removed
+                raise InputError(
+                    f"an array must have all of its shards, and {file} is not whole ({error}); remove "
+                    f"{self.folder.parent}, so that the version before it is the latest, or run the stage that makes "
+                    "it again"
+                ) from None
         return self._maps[k]
 
 
@@ -235,5 +243,6 @@ def check_same_images(**named: Any) -> None:
         found = ", ".join(f"{name} {value[:8]}" for name, value in ids.items())
         raise InputError(
             f"{' and '.join(ids)} must come from the same preprocessing run, got ids {found}; "
-            "run `kedro run --pipeline=preprocess` and the stages after it again"
+            "run `kedro run --pipeline=preprocess` and the stages after it again, or give versions of one run "
+            "(--load-versions)"
         )

@@ -348,7 +348,7 @@ def start_ray(workers: int | None) -> Any:
         import ray
     except ImportError:
         raise InputError(
-            "engine.name: ray needs the ray extra, which is not installed; pip install 'dcgan_pipeline[ray]', "
+            "engine.name: ray needs Ray, which is not installed; pip install ray, "
             "or set engine.name to local or processes"
         ) from None
     if ray.is_initialized():

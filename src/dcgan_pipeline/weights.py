@@ -67,9 +67,11 @@ class Weights:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
-            raise InputError(f"{path} must be a whole safetensors file, and is not: {error}") from None
+            raise InputError(
+                f"{path} must be a whole safetensors file, and is not ({error}); remove it, and make it again"
+            ) from None
         if _SETTINGS not in metadata:
-            raise InputError(f"{path} must carry its settings, and has none: it is not a file of this project")
+            raise InputError(f"{path} must carry its settings, and has none; take a file that this project made")
         return cls(tensors, json.loads(metadata[_SETTINGS]))
 
 

@@ -142,5 +142,5 @@ def test_ray_that_is_not_installed_is_one_line(project, settings, monkeypatch, t
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     code, said = run_on_cluster(project, settings, monkeypatch)
     assert code == 1
-    assert "error: engine.name: ray needs the ray extra, which is not installed; pip install" in said
+    assert "error: engine.name: ray needs Ray, which is not installed; pip install ray" in said
     assert "Traceback" not in said

@@ -1,11 +1,10 @@
 """A project's settings, and what the hooks would know of them."""
 
 import pytest
-from kedro.config import OmegaConfigLoader
 
 from dcgan_pipeline.problems import explain
 from dcgan_pipeline.problems.here import Here, here
-from dcgan_pipeline.settings import CONFIG_LOADER_ARGS
+from dcgan_pipeline.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +40,7 @@ def load(tmp_path, monkeypatch):
             (tmp_path / "conf" / name).parent.mkdir(exist_ok=True)
             (tmp_path / "conf" / name).write_bytes(text if isinstance(text, bytes) else text.encode())
         here.conf, here.env, here.params = tmp_path / "conf", env or "", params or {}
-        loader = OmegaConfigLoader(str(here.conf), env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
+        loader = CONFIG_LOADER_CLASS(str(here.conf), env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
         return loader[kind]
 
     return read

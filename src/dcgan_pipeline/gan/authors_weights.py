@@ -169,12 +169,16 @@ def read_arrays(folder: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             continue
         name = f"{found[1]}_{int(found[2]):02d}"
         if name in arrays:
-            raise InputError(f"import_weights.folder must hold each array once, and {folder} has {name} twice")
+            raise InputError(
+                f"import_weights.folder must hold each array once, and {folder} has {name} twice; take one out"
+            )
         try:
             arrays[name] = np.load(file, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else "empty"
-            raise InputError(f"{file} must be a whole .npy array of numbers, and is not ({reason})") from None
+            raise InputError(
+                f"{file} must be a whole .npy array of numbers, and is not ({reason}); copy it again"
+            ) from None
     if not arrays:
         raise InputError(
             f"import_weights.folder must hold arrays named like 200_gen_params.jl_01.npy, and {folder} holds none; "

@@ -140,7 +140,8 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
         yield Group()
         return
     if device.type == "cuda" and torch.cuda.device_count() < size:
-        raise InputError(f"train.processes must be at most the number of GPUs, {torch.cuda.device_count()}, got {size}")
+        there = torch.cuda.device_count()
+        raise InputError(f"train.processes must be at most the number of GPUs, {there}, got {size}; lower it")
     with TemporaryDirectory(prefix="dcgan") as folder:
         meeting = (Path(folder) / "meeting").as_uri()
         threads = max(1, torch.get_num_threads() // size)

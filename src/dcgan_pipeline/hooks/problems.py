@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.names import must_be_one_of
@@ -27,6 +28,7 @@ class ProblemHooks:
         loader = context.config_loader
         conf = Path(loader.conf_source)
         here.conf, here.env = conf if conf.is_dir() else None, loader.env or ""
+        here.loader = loader if isinstance(loader, ProjectConfigLoader) else None
         here.params, here.catalog, here.run_params = loader.runtime_params or {}, None, {"env": loader.env}
         if here.conf is None and not conf.exists() and "://" not in str(loader.conf_source):
             raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcgan_pipeline.problems.results import flat
+from dcgan_pipeline.parameters import flat
 
 # What chooses some of the nodes, as `kedro run` names it.
 _FILTERS = {
@@ -28,5 +28,5 @@ def run_name(run_params: dict[str, Any]) -> str:
     parts = [*([] if everything and filters else ["all stages" if everything else "+".join(names)]), *filters]
     if run_params.get("env") not in (None, "local"):
         parts.append(run_params["env"])
-    parts += [f"{name}={value}" for name, value in flat(run_params.get("runtime_params") or {})]
+    parts += [f"{name}={value}" for name, value in flat(run_params.get("runtime_params") or {}).items()]
     return " · ".join(parts)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dcgan_pipeline.config_loader import ProjectConfigLoader
+
 
 @dataclass
 class Here:
@@ -14,6 +16,7 @@ class Here:
     conf: Path | None = None  # on this machine; none for an archive or an address
     env: str = ""
     params: dict[str, Any] = field(default_factory=dict)
+    loader: ProjectConfigLoader | None = None
     catalog: Any = None
     run_params: dict[str, Any] = field(default_factory=dict)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import os
 import re
 import shlex
@@ -13,7 +15,6 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from dcgan_pipeline.errors import shortened
 from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.machine import path_problem, shown
 
@@ -30,12 +31,6 @@ def lacking(pipeline: Pipeline, catalog: CatalogProtocol, run_params: dict[str, 
     if not names:
         return None
     asked = run_params.get("pipeline_names") or ["__default__"]
-    for name in names:  # a version that was asked for, where others are there
-        dataset = catalog.get(name)
-        if wanted := dataset._version.load:  # type: ignore[union-attr]
-            there = _versions(dataset)
-            kept = f"its versions are {shortened(there, 5)}" if there else "it has none yet"
-            return f"{name} must have the version that --load-versions names, and {wanted} is not there; {kept}"
     needed = list(_makers(names, catalog))
     parts = any(
         run_params.get(key) for key in ("from_nodes", "to_nodes", "node_names", "from_inputs", "namespaces", "tags")
@@ -65,16 +60,34 @@ def unwritable(pipeline: Pipeline, catalog: CatalogProtocol) -> str | None:
 
 
 def command(run_params: dict[str, Any], **changed: Any) -> str:
-    """The command line of a run like this one, with some changes."""
+    """The command line of a run like this one, with some changes, and of its settings those that are read then."""
+    from dcgan_pipeline.parameters import flat
+
     asked = run_params | changed
     words = ["kedro run"]
     if asked.get("env") not in (None, "local"):
         words.append(f"--env={asked['env']}")
-    if names := asked.get("pipeline_names"):
+    names = asked.get("pipeline_names") or []
+    if names:
         words.append(f"--pipelines={','.join(names)}")
-    if params := flat(asked.get("runtime_params") or {}):
-        words.append(shlex.quote("--params=" + ",".join(f"{name}={_given(value)}" for name, value in params)))
+    given = {name: value for name, value in flat(asked.get("runtime_params") or {}).items() if _is_read(name, names)}
+    if given:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow([f"{name}={_given(value)}" for name, value in given.items()])
+        words.append(shlex.quote(f"--params={text.getvalue()}"))
     return " ".join(words)
+
+
+def _is_read(setting: str, names: list[str]) -> bool:
+    """Whether some of the pipelines read a setting; a run refuses one that none reads."""
+    if here.loader is None or here.catalog is None or not names:
+        return True
+    from dcgan_pipeline.hooks.given import Readers
+    from dcgan_pipeline.pipeline_registry import register_pipelines
+
+    registry = register_pipelines()
+    nodes = [node for name in names for node in registry[name].nodes]
+    return bool(Readers(here.loader, here.catalog).among(nodes, setting))
 
 
 def _given(value: Any) -> Any:
@@ -82,15 +95,6 @@ def _given(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return "+".join(map(str, value))
     return {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else value
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested settings as (a.b.c, value)."""
-    found: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        inner = isinstance(value, dict) and value
-        found += flat(value, f"{prefix}{name}.") if inner else [(prefix + name, value)]
-    return found
 
 
 def _without_version(pipeline: Pipeline, catalog: CatalogProtocol) -> list[str]:
@@ -126,15 +130,6 @@ def _in_two(needed: list[str], asked: list[str]) -> bool:
     nodes = {node.name: node for name in [*needed, *asked] for node in registry[name].nodes}
     outputs = [output for node in nodes.values() for output in node.outputs]
     return len(set(outputs)) < len(outputs)
-
-
-def _versions(dataset: Any) -> list[str]:
-    from kedro.io.core import VersionNotFoundError
-
-    try:
-        return list(dataset.list_versions(full_path=False))
-    except VersionNotFoundError:
-        return []
 
 
 def _listed(names: list[str]) -> str:

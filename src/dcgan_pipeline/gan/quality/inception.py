@@ -1,4 +1,4 @@
-"""The space of the Inception network, through torch-fidelity (``pip install 'dcgan_pipeline[fidelity]'``)."""
+"""The space of the Inception network, through torch-fidelity (``pip install torch-fidelity``)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class InceptionSpace:
         except ImportError:
             raise InputError(
                 "fid, kid and inception_score need torch-fidelity, and it is not installed; "
-                "pip install 'dcgan_pipeline[fidelity]', or leave them out of train.quality.metrics"
+                "pip install torch-fidelity, or leave them out of train.quality.metrics"
             ) from None
         _check(weights)
         layers = [str(POOLED), "logits_unbiased"]

@@ -72,8 +72,7 @@ def _opened(folder: str) -> Iterator[Any]:
         import lmdb
     except ImportError:
         raise InputError(
-            f"{folder} is an LMDB, and reading it needs the lmdb extra, which is not installed; "
-            "pip install 'dcgan_pipeline[lmdb]'"
+            f"{folder} is an LMDB, and reading it needs a package that is not installed; pip install lmdb"
         ) from None
     try:
         environment = lmdb.open(folder, readonly=True, lock=False, create=False, readahead=False)
