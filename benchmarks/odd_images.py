@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from deep_images import every_kind
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 Rng = np.random.Generator
 ENDINGS = ("avif", "bmp", "dib", "gif", "ico", "jpg", "jp2", "pcx", "png", "ppm", "qoi", "sgi", "tga", "tif", "webp")
@@ -54,6 +54,7 @@ def images(count: int, seed: int) -> Iterator[Made]:
     rng = np.random.default_rng(seed)
     once = [*_every_mode(), *_every_depth(), *_strips(), *_huge_headers(), *_bombs()]
     once += [*_animations(), *_odd_exif(), *_no_images()]
+    once += [*_mended_jpegs(), *_odd_profiles(), *_odd_notes()]
     drawn = itertools.islice(damaged_images(rng), max(0, count - len(once)))
     for number, made in enumerate([*once, *drawn]):
         yield made._replace(name=f"{made.kind.replace(' ', '_')}/{number:06d}.{made.name}")
@@ -346,3 +347,38 @@ def _odd_exif() -> Iterator[Made]:
     for blob in blobs:
         for file_format in ("JPEG", "PNG", "WEBP"):
             yield Made("odd EXIF", FORMATS[file_format], encode(_picture("RGB"), file_format, exif=blob))
+
+
+def _mended_jpegs() -> Iterator[Made]:
+    """Cut short and closed with the marker of the end; and whole, with a video behind it."""
+    for options in ({}, {"restart_marker_rows": 1}, {"quality": 98}):
+        whole = encode(_picture(size=(230, 170)), "JPEG", **options)
+        for share in (0.3, 0.5, 0.7, 0.9):
+            yield Made("cut and closed", "jpg", whole[: int(len(whole) * share)] + b"\xff\xd9")
+        yield Made("video behind it", "jpg", whole + b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 500)
+
+
+def _odd_profiles() -> Iterator[Made]:
+    """Profiles: whole, cut, of another space, of nothing; and a PNG's numbers of a space, most without meaning."""
+    whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    for profile in (whole, whole[:300], whole[:16] + b"CMYK" + whole[20:], lab, b"?" * 500, bytes(2**20)):
+        for file_format, mode in (("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "L"), ("TIFF", "RGB"), ("WEBP", "RGBA")):
+            data = encode(_picture(mode), file_format, icc_profile=profile)
+            yield Made("odd profile", FORMATS[file_format], data)
+    for gamma, place in itertools.product((0, 1, 45_455, 100_000, 2**32 - 1), (0, 1, 31_270, 2**32 - 1)):
+        chunks = _chunk(b"gAMA", struct.pack(">I", gamma)) + _chunk(b"cHRM", struct.pack(">8I", *[place] * 8))
+        yield Made("odd profile", "png", _png_with_chunks(chunks))
+    for code in range(0, 256, 15):
+        yield Made("odd profile", "png", _png_with_chunks(_chunk(b"cICP", bytes([code, 255 - code, 0, 1]))))
+
+
+def _odd_notes() -> Iterator[Made]:
+    broken = _chunk(b"tEXt", b"Comment\0a note")[:-1] + b"!"
+    for chunks in (broken, _chunk(b"pHYs", b"\0"), _chunk(b"gAMA", b""), _chunk(b"iCCP", b"name\0\7?"), broken * 100):
+        yield Made("odd notes", "png", _png_with_chunks(chunks))
+
+
+def _png_with_chunks(chunks: bytes) -> bytes:
+    whole = encode(_picture(), "PNG")
+    return whole[:33] + chunks + whole[33:]

@@ -130,7 +130,7 @@ def why_not_read(data: bytes) -> str:
 
 def foreign(data: bytes) -> str:
     """Say the same of a file whose first bytes are of a kind that is never read; nothing of others."""
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and len(data) >= 12:
         return _of_brand(data[8:12], data)
     for kind in _NOT_READ:
         if _matches(kind, data):
@@ -175,7 +175,7 @@ def _of_brand(brand: bytes, data: bytes) -> str:
 def _of_read_format(data: bytes) -> str:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "unreadable: WebP with a broken or unusual header"
-    if data[4:8] == b"ftyp":
+    if data[4:8] == b"ftyp" and len(data) >= 12:
         return "unreadable: AVIF with a broken or unusual header"
     name = next((name for name, sign in _READ.items() if data.startswith(sign)), "")
     if name == "JPEG" and (frame := jpeg_markers.read_frame(data)):
