@@ -203,8 +203,10 @@ class TrainSettings(Settings):
     sample_count: int = Field(default=64, ge=2)
     """Samples from one fixed z, drawn through training."""
     checkpoint_every: int = Field(default=500, ge=1)
-    resume: bool = False
-    """Go on from the last checkpoint of a run that was stopped."""
+    resume: bool | str = False
+    """Go on from the last checkpoint of a run that was stopped; a text: from this one, a folder or a file."""
+    initial_gan: str | None = None
+    """Begin with the networks of a ``gan``: a version of it, ``latest``, or a file."""
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
     quality: QualitySettings = QualitySettings()
 
