@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -23,15 +22,17 @@ class ThreadsHooks:
 
         self._count = resolve_threads(catalog.load("parameters").get("threads", "auto"))
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def before_node_run(self) -> None:
-        """Apply it in the thread that runs the node."""
+        """Apply it in the thread that runs the node, and record it."""
         from dcgan_pipeline.devices import using_threads
+        from dcgan_pipeline.tracking import recorder
 
         self._open.close()
         if self._count:
             self._open.enter_context(using_threads(self._count))
-            _record(self._count)
+            if run := recorder.current():
+                run.params({"threads": self._count})
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
@@ -42,11 +43,3 @@ class ThreadsHooks:
     def on_pipeline_error(self) -> None:
         """Likewise."""
         self._open.close()
-
-
-def _record(count: int) -> None:
-    import mlflow
-
-    run: Any = mlflow.active_run()
-    if run and "threads" not in mlflow.get_run(run.info.run_id).data.params:  # which MLflow never changes
-        mlflow.log_param("threads", count)
