@@ -30,9 +30,7 @@ from dcgan_pipeline.engine import start_ray
 
 REPOSITORY = Path(__file__).parents[1]
 
-# Training gives the same bits with as many threads: one, in this process and in those that it starts. Tiny networks
-# are quickest so, too.
-os.environ["OMP_NUM_THREADS"] = "1"
+# Training gives the same bits with as many threads: one, as in conf/base. Tiny networks are quickest so, too.
 torch.set_num_threads(1)
 
 # A suite that was started in the background ignores Ctrl-C, and so would the processes that tests send it to.

@@ -31,6 +31,8 @@ Result = TypeVar("Result")
 
 _ATTEMPTS = 3  # of a task whose workers die
 _CONNECT_SECONDS = 10
+# A worker computes in one thread, as Ray's tasks do: there is one a core.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _AHEAD = 4  # tasks a worker that may be begun before the result that is waited for
 
 
@@ -257,6 +259,7 @@ def _raise(error: Exception) -> Any:
 def _work(connection: Connection) -> None:
     """Run tasks until there is no parent any more; this is the worker's side."""
     end_with_parent()
+    os.environ.update(_ONE_THREAD)  # before the function brings the libraries that read it
     connection.send("ready")
     with suppress(EOFError):
         function = connection.recv()

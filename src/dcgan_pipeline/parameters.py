@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class SharedSettings(Settings):
 
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: str = "auto"
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """That layers, matrix products and solvers compute in (:func:`dcgan_pipeline.devices.resolve_threads`)."""
 
 
 def stage_settings() -> dict[str, type[Settings]]:

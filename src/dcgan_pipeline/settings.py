@@ -12,6 +12,7 @@ from dcgan_pipeline.hooks import (
     RunEndHooks,
     SettingsHooks,
     SummaryHooks,
+    ThreadsHooks,
     TrackingHooks,
 )
 from dcgan_pipeline.problems.shown import show_in_one_line
@@ -23,6 +24,7 @@ HOOKS = (
     SummaryHooks(),
     RunEndHooks(),
     TrackingHooks(),
+    ThreadsHooks(),
     InterruptHooks(),
     ProblemHooks(),
     SettingsHooks(),

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from trainings import DEATH
 
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.train import train_gan
+from dcgan_pipeline.gan.trainer import Trainer
 
 
 @pytest.fixture
@@ -58,3 +60,35 @@ def apart():
         )
 
     return measure
+
+
+@pytest.fixture
+def array(stored, pixels):
+    return stored(pixels, images_id="0123456789abcdef")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """Let G die after ``DEATH`` minibatches, until training has gone back as often as ``dying(times)`` says."""
+    state = {"times": 0, "now": 0}
+    update, take_other_numbers = Trainer.update, Trainer.take_other_numbers
+
+    def updated(self, *batch):
+        found = update(self, *batch)
+        if self.step > DEATH and state["now"] < state["times"]:
+            with torch.no_grad():
+                self.generator.convs[-1].weight.zero_()
+        return found
+
+    def counted(self, number):
+        state["now"] = number
+        take_other_numbers(self, number)
+
+    monkeypatch.setattr(Trainer, "update", updated)
+    monkeypatch.setattr(Trainer, "take_other_numbers", counted)
+    return lambda times: state.update(times=times, now=0)

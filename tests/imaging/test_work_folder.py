@@ -111,14 +111,32 @@ def test_other_settings_of_a_process_that_lives_are_left_alone(run, holder, tmp_
     assert shards(theirs) == before
 
 
-def test_what_a_killed_run_of_other_settings_left_is_removed_after_success(run, holder, tmp_path):
+def test_what_a_killed_run_of_other_settings_made_outlives_the_success_of_others_and_is_named(
+    run, holder, tmp_path, caplog
+):
     process = holder(image_size=16)
     (theirs,) = folders(tmp_path)
     end(process)
+    before = shards(theirs)
+    run()
+    assert shards(theirs) == before
+    (said,) = [message for message in caplog.messages if str(theirs) in message]
+    assert "MiB" in said
+    run(image_size=16)  # and it is gone on from
+    assert {name: (theirs / name).read_bytes() for name in before} == before
+
+
+def test_what_a_run_left_after_storing_is_removed_by_the_next(run, holder, tmp_path, caplog):
+    process = holder(image_size=16)
+    (theirs,) = folders(tmp_path)
+    end(process)
+    for path in theirs.glob("*.npy"):  # as the catalog moves them
+        path.unlink()
     kept = run()
     assert not theirs.exists()
     assert [path.suffix for path in (tmp_path / "work").iterdir() if path.is_file()] == [".lock"]
     assert all(file.exists() for file in kept.images.files)
+    assert not caplog.messages
 
 
 def test_a_run_that_fails_removes_nothing(run, holder, photos, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dcgan_pipeline.gan import diagnostics
 from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
@@ -262,3 +263,15 @@ def test_a_frame_says_its_step():
     (left, top, _, _) = Image.fromarray((np.asarray(one) != np.asarray(two)).any(2)).getbbox()
     assert top >= one.width  # below the square of samples
     assert left > 0
+
+
+def test_a_million_rows_are_curves_of_as_many_points_as_can_be_seen():
+    rows = 1_000_000
+    numbers = np.random.default_rng(0).random(rows)
+    columns = ["loss_d", "loss_g", "d_real", "d_fake", *diagnostics.COLUMNS]
+    history = pd.DataFrame({"step": np.arange(1, rows + 1), **dict.fromkeys(columns, numbers), "event": ""})
+    for figure in (loss_curves(history), diagnostic_curves(history)):
+        curve = figure.axes[0].lines[0]
+        assert len(curve.get_xdata()) == 2000
+        np.testing.assert_allclose(curve.get_ydata()[0], numbers[:500].mean())
+        figure.savefig(io.BytesIO(), format="png")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
 
 import fsspec
-from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str, get_protocol_and_path
+from kedro.io.core import (
+    AbstractDataset,
+    AbstractVersionedDataset,
+    DatasetError,
+    Version,
+    get_filepath_str,
+    get_protocol_and_path,
+)
 from kedro_datasets._typing import JSONPreview
 
 from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.weights import Weights, read_settings
 
 
@@ -98,3 +106,59 @@ class WeightsDataset(WrittenWhole, _SafetensorsDataset):
     >>> dataset.load().settings
     {'kind': 'example'}
     """
+
+
+class EarlierWeightsDataset(AbstractDataset[NoReturn, Callable[[str], Weights]]):
+    """All versions of an entry of weights, of which a stage asks for one by name, or for none.
+
+    Loads a function that takes a version, ``latest``, or the path of another file (``*.safetensors``), and returns
+    :class:`dcgan_pipeline.weights.Weights`.
+
+    Examples
+    --------
+    .. code-block:: yaml
+
+        earlier_gans:
+          type: dcgan_pipeline.datasets.weights.EarlierWeightsDataset
+          filepath: data/06_models/gan.safetensors
+
+    >>> import torch
+    >>> versioned = WeightsDataset(filepath=tmp_path / "gan.safetensors", version=Version(None, "1"))
+    >>> versioned.save(Weights({"w": torch.ones(2)}, {"kind": "example"}))
+    >>> open_gan = EarlierWeightsDataset(filepath=tmp_path / "gan.safetensors").load()
+    >>> open_gan("1").settings == open_gan("latest").settings
+    True
+    """
+
+    def __init__(self, *, filepath: str | os.PathLike[str], metadata: dict[str, Any] | None = None, **options: Any):
+        self._path, self._options, self.metadata = str(filepath), options, metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path}
+
+    def load(self) -> Callable[[str], Weights]:
+        """Return the function; nothing is read yet."""
+        return self._open
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: the entry whose versions these are is saved to."""
+        raise DatasetError(f"the versions of {self._path} are read here, and saved by the entry that they are of")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _open(self, name: str) -> Weights:
+        if name.endswith(".safetensors"):
+            if not Path(name).is_file():
+                raise InputError(f"weights to begin with must be there, and there is no file {name}; correct its path")
+            return Weights.load(name)
+        wanted = Version(None if name == "latest" else name, None)
+        dataset = WeightsDataset(filepath=self._path, version=wanted, **self._options)
+        if not dataset.exists():
+            known = dataset.list_versions(full_path=False)
+            there = f"the versions are {shortened(known)}" if known else "there is no version yet"
+            raise InputError(
+                f"weights to begin with must be latest, a version of {self._path} or a .safetensors file, got "
+                f"{name!r}; {there}"
+            )
+        return dataset.load()

@@ -1,41 +1,45 @@
-"""The checkpoints of one training: which are kept, and which one it goes on from."""
+"""The checkpoints of trainings on the same images: which are kept, and which one a training goes on from.
+
+Each training has a folder of its own, and none is removed that was stopped before its end: the first one's is named
+after the images, ``1a2b3c4d-5e6f7a8b``, those that come after it are numbered, ``1a2b3c4d-5e6f7a8b-2``.
+"""
 
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
-from dcgan_pipeline.arrays import ID
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
+from dcgan_pipeline.gan.changes import changes, say
 from dcgan_pipeline.gan.frames import FrameFolder
+from dcgan_pipeline.gan.settings import TrainSettings
+from dcgan_pipeline.imaging.work_folder import size_of
 from dcgan_pipeline.weights import Weights, read_settings
 
 logger = logging.getLogger(__name__)
 
-# Only the length of the training, where no decay depends on it, and what and how often it reports, may change.
-_FREE = {
-    "resume",
-    "log_every",
-    "sample_every",
-    "checkpoint_every",
-    "preset",
-    "architecture",
-    "data",
-    "device_memory",
-    "diagnostics",
-    "quality",
-}
+_FINISHED = "finished"  # a file with the step of the checkpoint that became a result
 
 
 class Checkpoints:
-    """A folder with a file a checkpoint, and the folders of samples through training that they name.
+    """The folder of one training: a file a checkpoint, the history and the samples through training.
 
-    Kept are the newest one, and the newest of before anything went wrong.
+    Kept are the newest checkpoint, and the newest of before anything went wrong.
+
+    Parameters
+    ----------
+    first
+        The folder of the first training on the same images.
+    number
+        Which of the trainings on them it is.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, first: Path, number: int = 1) -> None:
+        self._first, self.number = first, number
+        self.folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        self._replaces_finished = False
 
     def file(self, step: int) -> Path:
         """Where the checkpoint of a step is."""
@@ -45,15 +49,21 @@ class Checkpoints:
         """All that are there, the oldest first."""
         return sorted(self.folder.glob("step-*.safetensors"))
 
-    def save(self, state: Weights, good: int | None, frames: FrameFolder) -> None:
-        """Write one, and remove all others but that of the step ``good``, and samples of other trainings."""
-        step = state.settings["step"]
-        state.save(self.file(step))
-        kept = {self.file(step), *([] if good is None else [self.file(good)])}
+    def save(self, state: Weights, good: int | None) -> Path:
+        """Write one, and remove all others of this training but that of the step ``good``."""
+        self._finished.unlink(missing_ok=True)
+        written = self.file(state.settings["step"])
+        state.save(written)
+        kept = {written, *([] if good is None else [self.file(good)])}
         for older in self.files():
             if older not in kept:
                 older.unlink()
-        frames.remove_others()
+        if self._replaces_finished:
+            for other in of_set(self._first):
+                if other.folder != self.folder and not other.is_unfinished():
+                    shutil.rmtree(other.folder)
+            self._replaces_finished = False
+        return written
 
     def forget_after(self, step: int) -> None:
         """Remove those of later steps."""
@@ -61,52 +71,151 @@ class Checkpoints:
             if file > self.file(step):
                 file.unlink()
 
-    def start(self) -> FrameFolder:
-        """Make room for a training that starts anew, whose first checkpoint will replace those that are there."""
-        for unfinished in self.files():
-            logger.warning(
-                "a checkpoint of an earlier training, %s, will be replaced; train.resume goes on from it",
-                unfinished.name,
-            )
-        return FrameFolder.fresh(self.folder)
+    def finish(self, step: int) -> None:
+        """Remember that the checkpoint of a step has become a result: this training is no longer unfinished work."""
+        self._finished.write_text(str(step))
 
-    def resume(self, now: dict[str, Any], total: int) -> tuple[Weights, FrameFolder]:
-        """Load the newest that is not after the ``total`` step: an earlier one is wanted as the result.
+    def is_unfinished(self) -> bool:
+        """Whether the newest checkpoint is of a training that has no result yet."""
+        newest = self.files()[-1]
+        if self._finished.exists():
+            return newest > self.file(int(self._finished.read_text()))
+        saved = read_settings(newest)
+        if not isinstance(saved.get("history"), list):
+            return True
+        train = TrainSettings.model_construct(**saved["train"])  # of an earlier version, which did not remember
+        return saved["step"] < train.total_steps(saved["training_images"])
 
-        Parameters
-        ----------
-        now
-            The settings that a checkpoint would have now.
+    @property
+    def _finished(self) -> Path:
+        return self.folder / _FINISHED
 
-        Raises
-        ------
-        InputError
-            Where there is none, it is of another version, after the last step, or of other settings, or the samples
-            that it names are gone.
-        """
-        files = self.files()
-        if not files:
-            raise InputError(
-                f"train.resume needs a checkpoint of this training set, and there is none in {self.folder}"
-                f"{others_than(self.folder)}; set it to false to start anew"
-            )
-        file = next((file for file in reversed(files) if file <= self.file(total)), files[-1])
-        saved = Weights.load(file)
-        if not {"samples", "good", "rollbacks", "scalers"} <= saved.settings.keys():
-            raise InputError(
-                f"train.resume needs a checkpoint of this version, and {file.name} was made by an earlier one; set it "
-                "to false to start anew"
-            )
-        _check_unchanged(now, saved.settings, file)
-        if (reached := saved.settings["step"]) > total:
-            raise InputError(
-                f"train.steps must be at least the step of the checkpoint on resuming, got {total} and "
-                f"{reached}; raise it (or train.epochs), or set train.resume to false to start anew"
-            )
-        frames = FrameFolder(self.folder / saved.settings["samples"]["folder"])
-        frames.check(saved.settings["samples"]["steps"])
-        frames.keep_only(saved.settings["samples"]["steps"])
-        return saved, frames
+
+def of_set(first: Path) -> list[Checkpoints]:
+    """All trainings of a set that have checkpoints, the oldest first; ``first`` is the first one's folder."""
+    return [checkpoints for checkpoints in _all(first) if checkpoints.files()]
+
+
+def _all(first: Path) -> list[Checkpoints]:
+    ends = (path.name.removeprefix(f"{first.name}-") for path in first.parent.glob(f"{first.name}-*") if path.is_dir())
+    return [Checkpoints(first, number) for number in [1, *sorted(int(end) for end in ends if end.isdecimal())]]
+
+
+def start(first: Path) -> tuple[Checkpoints, FrameFolder]:
+    """Make room for a training that starts anew, beside those that were stopped before their end.
+
+    The folders of trainings that have become a result go when the first checkpoint of the new one is there. What was
+    stopped before its first checkpoint goes at once.
+    """
+    there = of_set(first)
+    _remove_empty(first)
+    made = Checkpoints(first, there[-1].number + 1 if there else 1)
+    made._replaces_finished = True
+    if stopped := [checkpoints for checkpoints in there if checkpoints.is_unfinished()]:
+        newest = stopped[-1].files()[-1]
+        size = sum(size_of(checkpoints.folder) for checkpoints in stopped) / 2**20
+        names = shortened(checkpoints.folder.name for checkpoints in stopped)
+        logger.warning(
+            "a new training begins, and what was stopped before its end is kept: %s (of these images: %s, %.1f MiB); "
+            "train.resume=%s goes on from it, and deleting its folder frees the space",
+            *(newest, names, size, newest.parent),
+        )
+    return made, FrameFolder.fresh(made.folder)
+
+
+def resume(
+    first: Path, which: bool | str, now: dict[str, Any], total: int
+) -> tuple[Checkpoints, Weights, FrameFolder, list[dict[str, Any]]]:
+    """Load the checkpoint that training goes on from: the newest, or that of the ``total`` step as the result.
+
+    Parameters
+    ----------
+    first
+        The folder of the first training of the set.
+    which
+        True: the newest training; else the folder of one, or a file of a checkpoint.
+    now
+        The settings that a checkpoint would have now.
+
+    Returns
+    -------
+    checkpoints, saved, frames, changed
+        Of its training, and the settings that are others from here on.
+
+    Raises
+    ------
+    InputError
+        Where there is none, it is of another version, after the last step, or of other settings, or what it names is
+        gone.
+    """
+    checkpoints, file = _chosen(first, which, total)
+    saved = Weights.load(file)
+    if not {"samples", "good", "rollbacks", "scalers", "history"} <= saved.settings.keys():
+        raise InputError(
+            f"train.resume needs a checkpoint of this version, and {file.name} was made by an earlier one; set it "
+            "to false to start anew"
+        )
+    changed = changes(now, saved.settings, file.name)
+    frames = FrameFolder(checkpoints.folder / saved.settings["samples"]["folder"])
+    frames.check(saved.settings["samples"]["steps"])
+    step = saved.settings["step"]
+    if step < total and file != checkpoints.files()[-1]:
+        logger.warning("going on from %s, as asked for: later checkpoints of that training are removed", file)
+        checkpoints.forget_after(step)
+    # Later ones need their own: an earlier one may only be wanted as the result.
+    frames.keep_only({s for other in checkpoints.files() for s in read_settings(other)["samples"]["steps"]})
+    logger.info("going on from %s", file)
+    say(changed)
+    return checkpoints, saved, frames, changed
+
+
+def _chosen(first: Path, which: bool | str, total: int) -> tuple[Checkpoints, Path]:
+    there = of_set(first)
+    if not there:
+        raise InputError(
+            f"train.resume needs a checkpoint of this training set, and there is none in {first}{others_than(first)}; "
+            "set it to false to start anew"
+        )
+    checkpoints, file = there[-1], None
+    if isinstance(which, str):
+        checkpoints, file = _named(there, Path(which))
+    files = checkpoints.files()
+    if file is None:
+        file = checkpoints.file(total) if checkpoints.file(total) in files else files[-1]
+    if file > checkpoints.file(total):
+        raise InputError(
+            f"train.steps must be at least the step of the checkpoint on resuming, got {total} and {_step(file)}; "
+            "raise it (or train.epochs), set train.resume to an earlier checkpoint "
+            f"({', '.join(str(path) for path in files)}), or to false to start anew"
+        )
+    return checkpoints, file
+
+
+def _named(there: list[Checkpoints], which: Path) -> tuple[Checkpoints, Path | None]:
+    for checkpoints in there:
+        if which.resolve() == checkpoints.folder.resolve():
+            return checkpoints, None
+        for file in checkpoints.files():
+            if which.resolve() == file.resolve():
+                return checkpoints, file
+    known = shortened(file for checkpoints in there for file in checkpoints.files())
+    raise InputError(
+        f"train.resume must be true, false or a checkpoint of this training set, got {str(which)!r}; there are: {known}"
+    )
+
+
+def _remove_empty(first: Path) -> None:
+    """Remove what trainings left that were stopped before their first checkpoint."""
+    for checkpoints in _all(first):
+        if not checkpoints.files() and checkpoints.number > 1:
+            shutil.rmtree(checkpoints.folder)
+        elif not checkpoints.files():
+            for samples in first.glob("samples-*"):  # the folder itself may be in use: its lock is beside it
+                shutil.rmtree(samples)
+
+
+def _step(file: Path) -> int:
+    return int(file.stem.removeprefix("step-"))
 
 
 def others_than(folder: Path) -> str:
@@ -124,31 +233,3 @@ def others_than(folder: Path) -> str:
         what = f"of {count} other images (another source, or other settings of faces or preprocess)"
         mend = "give the versions of images, records and duplicates that it was trained on (--load-versions)"
     return f"; {newest} is {what}: to go on from it, {mend}"
-
-
-def _check_unchanged(now: dict[str, Any], then: dict[str, Any], file: Path) -> None:
-    decays = now["train"]["decay_epochs"] or now["train"]["decay_steps"]
-    free = _FREE if decays else _FREE | {"steps", "epochs"}
-    changed = [
-        f"{name} was {_value(then, name)!r} and is {_value(now, name)!r}"
-        for name in [
-            *("seed", ID, "training_images"),
-            *({"classes"} & then.keys()),  # an earlier version did not keep their names
-            *(f"architecture.{key}" for key in now["architecture"]),
-            *(f"train.{key}" for key in now["train"] if key not in free),
-        ]
-        if _value(then, name) != _value(now, name)
-    ]
-    if changed:
-        raise InputError(
-            f"train.resume needs the settings of the checkpoint {file.name}: {'; '.join(changed)}; "
-            "change them back, or set train.resume to false to start anew"
-        )
-
-
-def _value(settings: dict[str, Any], name: str) -> Any:
-    """Look a setting up; a checkpoint of an older version may lack it."""
-    found: Any = settings
-    for key in name.split("."):
-        found = (found or {}).get(key)
-    return found

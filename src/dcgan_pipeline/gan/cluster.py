@@ -67,10 +67,10 @@ def run_on_ray(plan: Plan, device: torch.device, reports: Reports, engine: Engin
                     "if memory ran out, lower train.processes or train.batch_size; train.resume=true goes on from the "
                     "last checkpoint"
                 ) from death
-            where = "where it began" if desk.checkpoint is None else f"the checkpoint of step {desk.checkpoint}"
+            where = desk.checkpoint or "where it began"
             logger.warning("a process of the training died (%s); going on from %s", death, where)
             if desk.checkpoint is not None:
-                plan = replace(plan, settings=plan.settings.model_copy(update={"resume": True}))
+                plan = replace(plan, settings=plan.settings.model_copy(update={"resume": str(desk.checkpoint.parent)}))
     raise AssertionError("unreachable")
 
 
@@ -131,8 +131,8 @@ class _Desk:
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
-        self.checkpoint: int | None = None
-        """The step of the last one that was written."""
+        self.checkpoint: Path | None = None
+        """The last one that was written."""
 
     def listen(self, messages: Any, outcome: Future[Any]) -> Any:
         """Pass messages on until the outcome is there, and return it."""
@@ -154,8 +154,8 @@ class _Desk:
         if self._reports.show:
             self._reports.show(images, step)
 
-    def _saved(self, step: int) -> None:
-        self.checkpoint = step
+    def _saved(self, file: Path) -> None:
+        self.checkpoint = file
 
     def _bar(self, description: str, total: int) -> None:
         self._advance = self._open.enter_context(self._reports.bar(description, total))

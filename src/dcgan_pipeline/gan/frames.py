@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,6 @@ _PREFIX = "samples-"
 
 class FrameFolder:
     """A folder with one ``.npy`` file a time that samples were drawn, each written whole or not at all.
-
-    A training that is started anew gets a folder of its own: until its first checkpoint is written, that of the
-    training before it is still there to be resumed, and needs its own frames.
 
     Parameters
     ----------
@@ -71,18 +67,12 @@ class FrameFolder:
                     "put it back, or set train.resume to false to start anew"
                 )
 
-    def keep_only(self, steps: Sequence[int]) -> None:
+    def keep_only(self, steps: Collection[int]) -> None:
         """Remove frames of other steps: of a training that went on after its checkpoint, until it was killed."""
         kept = {self._file(step) for step in steps}
         for file in self.folder.iterdir():
             if file not in kept:
                 file.unlink()
-
-    def remove_others(self) -> None:
-        """Remove the folders of trainings before this one, whose checkpoints are gone."""
-        for folder in _folders(self.folder.parent):
-            if folder != self.folder:
-                shutil.rmtree(folder)
 
     def stream(self, steps: Sequence[int]) -> FrameStream:
         """Read the frames of some steps, one at a time."""

@@ -144,13 +144,11 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
         raise InputError(f"train.processes must be at most the number of GPUs, {there}, got {size}; lower it")
     with TemporaryDirectory(prefix="dcgan") as folder:
         meeting = (Path(folder) / "meeting").as_uri()
-        threads = max(1, torch.get_num_threads() // size)
         others = torch.multiprocessing.start_processes(
-            _other, (size, meeting, device, threads, work), nprocs=size - 1, join=False, start_method="spawn"
+            _other, (size, meeting, device, work), nprocs=size - 1, join=False, start_method="spawn"
         )
         before = torch.get_num_threads()
         try:
-            torch.set_num_threads(threads)
             yield join(0, size, device, loopback=True, init_method=meeting)
             distributed.barrier()
             others.join()
@@ -201,9 +199,8 @@ def join(rank: int, size: int, device: torch.device, loopback: bool, **meeting: 
     return Group(rank, size)
 
 
-def _other(index: int, size: int, meeting: str, first: torch.device, threads: int, work: Work) -> None:
+def _other(index: int, size: int, meeting: str, first: torch.device, work: Work) -> None:
     end_with_parent()
-    torch.set_num_threads(threads)
     device = _next_to(first, index + 1, torch.cuda.device_count())
     work(join(index + 1, size, device, loopback=True, init_method=meeting), device)
     distributed.barrier()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,19 @@ from dcgan_pipeline.arrays import ID, ShardedArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.conditional import training_labels
 from dcgan_pipeline.gan.data import TrainingImages
+from dcgan_pipeline.gan.initial import Initial, initial_networks
 from dcgan_pipeline.gan.parallel import Group
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings, resolve_architecture
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.gan.watch_settings import QualitySettings
 from dcgan_pipeline.randomness import derived_seed, numpy_stream
+from dcgan_pipeline.weights import Weights
+
+OpenGan = Callable[[str], Weights]
+"""Loads the ``gan`` of a name."""
+
+
+_POINTS = 10_000  # of a live curve, about: a database has each of them as a row, for each of 14 curves
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,11 @@ class Plan:
     identity: dict[str, Any]
     """Of the training set, for checkpoints."""
     checkpoints: Path
-    """A folder for this training set alone."""
+    """The folder of the first training on this training set."""
+    threads: int = 1
+    """That every process computes in."""
+    initial: Initial | None = None
+    """Networks to begin with."""
 
     @property
     def total(self) -> int:
@@ -50,8 +62,12 @@ class Plan:
         return self.settings.total_steps(len(self.rows))
 
     def trainer(self, group: Group, device: torch.device) -> Trainer:
-        """Make the networks and their optimisers, at step 0."""
-        return Trainer(self.architecture, self.settings, self.seed, device, group)
+        """Make the networks and their optimisers, at step 0, in a process that trains."""
+        torch.set_num_threads(self.threads)
+        trainer = Trainer(self.architecture, self.settings, self.seed, device, group)
+        if self.initial:
+            trainer.begin_with(self.initial.networks)
+        return trainer
 
     def pile(self, trainer: Trainer) -> TrainingImages:
         """Put the training images where a trainer gets them quickly."""
@@ -73,6 +89,11 @@ class Plan:
         """Whether the history has a row at this step."""
         return step % self.settings.log_every == 0 or step == self.total
 
+    def is_point(self, step: int) -> bool:
+        """Whether the live curves have a point at this row: of a long history some, evenly, and the last."""
+        rows = -(-self.total // self.settings.log_every)
+        return step // self.settings.log_every % -(-rows // _POINTS) == 0 or step == self.total
+
 
 def make_plan(
     images: ShardedArray,
@@ -82,6 +103,7 @@ def make_plan(
     checkpoints: Path,
     labels: NDArray[np.int64] | None,
     classes: Sequence[str] = (),
+    open_gan: OpenGan = Weights.load,
 ) -> Plan:
     """Check that a training is possible, before anything long starts; see :func:`~dcgan_pipeline.gan.train.train_gan`.
 
@@ -100,11 +122,16 @@ def make_plan(
     architecture = resolve_architecture(settings.preset, settings.architecture, images.shape)
     labels = training_labels(labels, rows, architecture)
     training_set = hashlib.sha256(rows.tobytes()).hexdigest()
-    identity = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
+    identity: dict[str, Any] = {ID: images.attrs.get(ID), "training_set": training_set, "training_images": len(rows)}
     if labels is not None:
         identity["classes"] = list(classes)
     own = checkpoints / f"{str(identity[ID])[:8]}-{training_set[:8]}"
-    return Plan(images, rows, reference, labels, architecture, settings, seed, identity, own)
+    threads = max(1, torch.get_num_threads() // settings.processes)
+    initial = None
+    if settings.initial_gan and not settings.resume:  # a checkpoint has gone on from it
+        named = settings.initial_gan
+        initial = initial_networks(open_gan(named), named, architecture, settings.latent, identity.get("classes"))
+    return Plan(images, rows, reference, labels, architecture, settings, seed, identity, own, threads, initial)
 
 
 def hold_out(rows: NDArray[np.int64], settings: QualitySettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

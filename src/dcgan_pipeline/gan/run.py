@@ -7,23 +7,26 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.checkpoints import Checkpoints
+from dcgan_pipeline.gan import checkpoints
+from dcgan_pipeline.gan.changes import changes
 from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.diagnostics import Problem, Watch
 from dcgan_pipeline.gan.frames import FrameFolder
+from dcgan_pipeline.gan.history import History, Since
 from dcgan_pipeline.gan.measures import Measures, uncounted
 from dcgan_pipeline.gan.parallel import Group
 from dcgan_pipeline.gan.plan import Plan
+from dcgan_pipeline.gan.record import Record
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.progress import Advance, progress_bar
 from dcgan_pipeline.weights import Weights
@@ -32,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
 LOSSES = ["loss_d", "loss_g", "d_real", "d_fake"]
-BACK = "back from step"  # how the event of a row begins that follows a rollback
 Log = Callable[[dict[str, float], int], None]
 Show = Callable[[NDArray[np.uint8], int], None]
 
@@ -45,8 +47,8 @@ class Reports:
     """Called with numbers and the step."""
     show: Show | None = None
     """Called with samples from the fixed z, uint8 (sample_count, C, S, S), and the step."""
-    saved: Callable[[int], None] | None = None
-    """Called with the step of every checkpoint."""
+    saved: Callable[[Path], None] | None = None
+    """Called with the file of every checkpoint."""
     bar: Callable[[str, int], AbstractContextManager[Advance]] = progress_bar
 
 
@@ -54,7 +56,7 @@ class Finished(NamedTuple):
     """What the first process of a training ends with; it can be pickled."""
 
     gan: Weights
-    history: list[dict[str, Any]]
+    history: History
     steps: list[int]
     """When samples were drawn."""
     frames: FrameFolder
@@ -69,7 +71,8 @@ def lead(plan: Plan, reports: Reports, group: Group, device: torch.device) -> Fi
     of_rows = None if plan.labels is None else plan.labels[plan.rows]
     real = statistics_batches(plan.images, plan.rows, plan.seed, device, plan.labels)
     trainer.recompute_statistics(real, LATENT_BATCHES, of_rows)
-    gan = trainer.state(**plan.identity, rollbacks=run.record.rollbacks)
+    gan = trainer.state(**plan.identity, **run.record.made_by())
+    run.finish()
     return Finished(gan, run.record.history, run.record.steps, run.frames)
 
 
@@ -88,47 +91,19 @@ def follow(plan: Plan, group: Group, device: torch.device) -> None:
                 break
 
 
-@dataclass
-class _Record:
-    """What grows while training runs, and is kept in every checkpoint."""
-
-    history: list[dict[str, Any]] = field(default_factory=list)
-    steps: list[int] = field(default_factory=list)
-    """When samples were drawn."""
-    since: list[dict[str, Tensor]] = field(default_factory=list)
-    """Losses since the last row of the history."""
-    rollbacks: list[dict[str, Any]] = field(default_factory=list)
-    good: int | None = None
-    """Step of the newest checkpoint that was saved while nothing was wrong."""
-
-    @classmethod
-    def of(cls, saved: Weights, device: torch.device) -> _Record:
-        values = saved.settings
-        since = [{k: torch.tensor(v, device=device) for k, v in found.items()} for found in values["since"]]
-        return cls(values["history"], values["samples"]["steps"], since, values["rollbacks"], values["good"])
-
-    def settings(self, frames: FrameFolder) -> dict[str, Any]:
-        return {
-            "history": self.history,
-            "samples": {"folder": frames.name, "steps": self.steps},
-            "since": [{name: float(value) for name, value in found.items()} for found in self.since],
-            "rollbacks": self.rollbacks,
-            "good": self.good,
-        }
-
-    def last_row(self) -> int:
-        return self.history[-1]["step"] if self.history else 0
-
-
 class _Run:
     """One training: what it works on, what it has so far, and where it keeps it."""
 
     def __init__(self, plan: Plan, trainer: Trainer, reports: Reports) -> None:
         self._plan, self.trainer, self._reports = plan, trainer, reports
         self._settings, self._total = plan.settings, plan.total
-        self._checkpoints = Checkpoints(plan.checkpoints)
         self._measures = Measures(plan, trainer)
-        self.record, self.frames = self._resume() if plan.settings.resume else (_Record(), self._checkpoints.start())
+        if plan.settings.resume:
+            self._resume(plan.settings.resume)
+        else:
+            self._checkpoints, self.frames = checkpoints.start(plan.checkpoints)
+            origin = plan.initial.origin if plan.initial else None
+            self.record = Record(History(self._checkpoints.folder), origin=origin)
         self._watch = self._replay()
         self._pile = plan.pile(trainer)
         self._clock = (time.monotonic(), trainer.step)
@@ -150,6 +125,10 @@ class _Run:
             if self.record.steps[-1:] != [self.trainer.step]:
                 self._draw()
 
+    def finish(self) -> None:
+        """Say that there is a result, so that the checkpoints are no longer unfinished work."""
+        self._checkpoints.finish(self.trainer.step)
+
     def _train(self, advance: Advance) -> Problem | None:
         """Train until the last step, or until there is a problem to go back for."""
         plan, trainer, record, settings = self._plan, self.trainer, self.record, self._settings
@@ -162,7 +141,7 @@ class _Run:
             last, step = trainer.step == self._total, trainer.step
             if plan.is_row(step) or plan.is_row(step + 1):  # where minibatches update one network, both have a norm
                 found |= self._measures.gradients(found)
-            record.since.append(found)
+            record.since.add(found)
             note = None
             if plan.is_row(step):
                 note, problem = self._report()
@@ -185,24 +164,26 @@ class _Run:
     def _report(self) -> tuple[str, Problem | None]:
         """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
         step, record = self.trainer.step, self.record
-        row = _without_overflow(self._finite(_mean(record.since, step))) | self._measures.samples()
-        if self._is_due(self._settings.quality.every):
+        row = _without_overflow(self._finite({"step": step, **record.since.means()})) | self._measures.samples()
+        measured = self._is_due(self._settings.quality.every)
+        if measured:
             row |= self._measures.quality()
         problems = self._watch.see(row)
         rate = self._rate()
-        self._reports.log({f"train.{name}": value for name, value in row.items() if name != "step"} | rate, step)
+        if measured or problems or self._plan.is_point(step):
+            self._reports.log({f"train.{name}": value for name, value in row.items() if name != "step"} | rate, step)
         for problem in problems:
             logger.warning("step %d: %s; see docs/training.md", step, problem.text)
-        row["event"] = "; ".join([*self._came_back(step), *(problem.text for problem in problems)])
+        row["event"] = "; ".join([*record.came(step), *(problem.text for problem in problems)])
         record.history.append(row)
-        record.since = []
+        record.since = Since()
         note = f"loss D {row.get('loss_d', math.nan):.2f} G {row.get('loss_g', math.nan):.2f}, "
         note += f"{rate['train.images_per_second']:,.0f} images/s"
         return note, self._to_act_on(self._watch.fatal)
 
     def _is_due(self, every: int | None) -> bool:
         """Whether a multiple of ``every`` lies after the row before, or training ends."""
-        step, before = self.trainer.step, self.record.last_row()
+        step, before = self.trainer.step, self.record.history.last
         return every is not None and (step // every > before // every or step == self._total)
 
     def _rate(self) -> dict[str, float]:
@@ -224,7 +205,7 @@ class _Run:
 
     def _save(self) -> None:
         step, record = self.trainer.step, self.record
-        self._finite(_mean(record.since, step))  # a checkpoint is never of a training that has diverged
+        self._finite({"step": step, **record.since.means()})  # a checkpoint is never of a training that has diverged
         before = record.good
         if self._watch.calm:
             record.good = step
@@ -232,19 +213,27 @@ class _Run:
         if not all(bool(value.isfinite().all()) for value in state.tensors.values()):
             record.good = before
             self._stop(f"weights must be finite, and after step {step} they are not")
-        self._checkpoints.save(state, record.good, self.frames)
+        state.tensors.update(record.tensors())
+        file = self._checkpoints.save(state, record.good)
         if self._reports.saved:
-            self._reports.saved(step)
+            self._reports.saved(file)
 
-    def _resume(self) -> tuple[_Record, FrameFolder]:
-        now = self.trainer.state(**self._plan.identity).settings
-        saved, frames = self._checkpoints.resume(now, self._total)
+    def _now(self) -> dict[str, Any]:
+        return self.trainer.state(**self._plan.identity).settings
+
+    def _resume(self, which: bool | str) -> None:
+        found = checkpoints.resume(self._plan.checkpoints, which, self._now(), self._total)
+        self._checkpoints, saved, self.frames, changed = found
+        self._restore(saved, changed)
+
+    def _restore(self, saved: Weights, changed: list[dict[str, Any]]) -> None:
         self.trainer.restore(saved)
-        return _Record.of(saved, self.trainer.device), frames
+        self.record = Record.of(saved, self._checkpoints.folder, self.trainer.device)
+        self.record.changes = [*self.record.changes, *changed]
 
     def _replay(self) -> Watch:
         watch = Watch(self._settings.diagnostics)
-        for row in self.record.history:
+        for row in self.record.history.rows():
             watch.see(row)
         return watch
 
@@ -266,21 +255,29 @@ class _Run:
         return fatal
 
     def _stop(self, what: str) -> NoReturn:
-        """End the training, so that a resume goes on from the last good checkpoint."""
-        good = self.record.good
-        where = "there is no checkpoint from before"
-        if good is not None:
+        """End the training, so that a resume goes on from the last good checkpoint, or from one that it names."""
+        good, s = self.record.good, self._settings
+        if good is None:
+            raise InputError(f"{what}; lower train.learning_rate and start anew; there is no checkpoint from before")
+        file = self._checkpoints.file(good)
+        where = f"the last good checkpoint is {file}"
+        if s.diagnostics.on_collapse != "warn":  # who only wants to be warned wants no checkpoint removed
             self._checkpoints.forget_after(good)
-            s = self._settings
+        if file != (newest := self._checkpoints.files()[-1]):
+            where += f", which train.resume={file} goes on from, and the newest {newest}, which train.resume=true does"
+        else:
             ways = []
             if not (s.decay_epochs or s.decay_steps):  # a decay depends on the length, which may then not change
                 epochs = ",train.epochs=null" if s.epochs is not None else ""
                 ways.append(f"makes the result with train.steps={good}{epochs}")
             if s.diagnostics.on_collapse != "rollback":
                 ways.append("goes on from with train.diagnostics.on_collapse=rollback")
-            where = f"the last good checkpoint is {self._checkpoints.file(good)}"
             where += f", which train.resume=true {', or '.join(ways)}" if ways else ""
-        raise InputError(f"{what}; lower train.learning_rate and start anew; {where}")
+        slower = f"{s.learning_rate / 2:g}"
+        raise InputError(
+            f"{what}; lower train.learning_rate on resuming (train.resume=true,train.learning_rate={slower}), or start "
+            f"anew; {where}"
+        )
 
     def _roll_back(self, problem: Problem) -> None:
         """Go on from the last good checkpoint with other batches and other z.
@@ -295,8 +292,7 @@ class _Run:
         logger.warning("going back from step %d to the checkpoint of step %d, with other random numbers", at, good)
         self._checkpoints.forget_after(good)
         saved = Weights.load(self._checkpoints.file(good))
-        self.trainer.restore(saved)
-        self.record = _Record.of(saved, self.trainer.device)
+        self._restore(saved, changes(self._now(), saved.settings, self._checkpoints.file(good).name))
         self.record.rollbacks = rollbacks
         self.trainer.take_other_numbers(len(rollbacks))
         self._watch = self._replay()
@@ -304,18 +300,7 @@ class _Run:
         self._reports.log({"train.rollbacks": float(len(rollbacks))}, at)
         self._clock = (time.monotonic(), self.trainer.step)
 
-    def _came_back(self, step: int) -> list[str]:
-        """Say of the rollbacks to the row before, or since, where they came from."""
-        before = self.record.last_row()
-        return [f"{BACK} {r['at']}" for r in self.record.rollbacks if before <= r["to"] < step]
-
 
 def _without_overflow(row: dict[str, Any]) -> dict[str, Any]:
     """Leave out gradients that overflowed: float16 skips such a step, in float32 the next losses are not finite."""
     return {name: value for name, value in row.items() if math.isfinite(value)}
-
-
-def _mean(since: list[dict[str, Tensor]], step: int) -> dict[str, Any]:
-    names = sorted({name for found in since for name in found})
-    means = {name: float(torch.stack([f[name] for f in since if name in f]).mean()) for name in names}
-    return {"step": step, **means}

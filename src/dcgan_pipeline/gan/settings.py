@@ -7,7 +7,7 @@ import math
 from importlib import resources
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings, QualitySettings
@@ -203,10 +203,18 @@ class TrainSettings(Settings):
     sample_count: int = Field(default=64, ge=2)
     """Samples from one fixed z, drawn through training."""
     checkpoint_every: int = Field(default=500, ge=1)
-    resume: bool = False
-    """Go on from the last checkpoint of a run that was stopped."""
+    resume: bool | Place = False
+    """Go on from the last checkpoint of a run that was stopped; a text: from this one, a folder or a file."""
+    initial_gan: Place | None = None
+    """Begin with the networks of a ``gan``: a version of it, ``latest``, or a file."""
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
     quality: QualitySettings = QualitySettings()
+
+    @field_validator("resume", mode="before")
+    @classmethod
+    def _true_or_false(cls, value: Any) -> Any:
+        """Take the words for what they say: a folder of such a name is ``./true``."""
+        return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,20 +16,21 @@ from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.gan import diagnostics
 from dcgan_pipeline.gan.parallel import together
-from dcgan_pipeline.gan.plan import Plan, make_plan
+from dcgan_pipeline.gan.plan import OpenGan, Plan, make_plan
 from dcgan_pipeline.gan.run import LOSSES, Finished, Log, Reports, Show, follow, lead
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.imaging.work_folder import HeldChunks, hold
 from dcgan_pipeline.weights import Weights
 
-_COLUMNS = ["step", *LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality and the event come after them
+_COLUMNS = [*LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality and the event come after them
 
 
 @dataclass(frozen=True)
 class TrainedGan:
     """What training leaves.
 
-    ``gan`` is a checkpoint with recomputed batch-norm statistics, and the list of ``rollbacks`` in its settings.
+    ``gan`` is a checkpoint with recomputed batch-norm statistics. Its settings also say how it was made: ``rollbacks``,
+    ``changes`` (of settings, on a resume) and ``initial_gan`` (that it began with).
 
     ``history`` has a row every ``log_every`` steps: step; loss_d, loss_g, d_real, d_fake, accuracy_real and
     accuracy_fake (means since the row before, NaN where only the other network was updated); the norms of both
@@ -59,6 +59,7 @@ def train_gan(
     show: Show | None = None,
     engine: EngineSettings | None = None,
     classes: Sequence[str] = (),
+    open_gan: OpenGan = Weights.load,
 ) -> TrainedGan:
     """Train on some rows of the images.
 
@@ -70,9 +71,11 @@ def train_gan(
         Those to train on, int64: the ones that ``dedup`` kept. ``settings.quality.held_out`` of them are left out.
     checkpoints
         A folder for the state every ``checkpoint_every`` steps, with a folder in it for each training set, so that
-        a run on other images leaves an interrupted training alone. Kept are the newest file, and the newest of before
-        anything went wrong; beside them lie the samples through training, a file a time. With ``settings.resume``
-        training goes on from the newest; without, the first checkpoint takes its place.
+        a run on other images leaves an interrupted training alone, and more for more trainings on the same images.
+        Kept are the newest file, and the newest of before anything went wrong; beside them lie the history, and the
+        samples through training, a file a time. With ``settings.resume`` training goes on from the newest, or from the
+        one that it names; without, it begins anew: the first checkpoint then takes the place of those of trainings
+        that have returned, and those of one that was stopped stay.
     log
         Called with numbers and the step, while training runs.
     labels
@@ -84,16 +87,18 @@ def train_gan(
         then see the images and the checkpoints under the same paths; else on this machine.
     classes
         Names of the labels, in their order, for whoever samples from conditional networks.
+    open_gan
+        Loads the ``gan`` that ``settings.initial_gan`` names, whose networks the training begins with.
 
     Raises
     ------
     InputError
-        Where there are too few images for a batch, conditional networks lack labels, settings changed before a
-        resume, a metric of quality lacks what it needs, the losses are no longer finite, the training has collapsed
-        and ``settings.diagnostics`` says to stop, there are fewer devices than processes, or another process trains
-        on the same images with the same folder of checkpoints.
+        Where there are too few images for a batch, conditional networks lack labels, settings changed before a resume
+        that cannot, the networks of ``initial_gan`` are of another shape, a metric of quality lacks what it needs, the
+        losses are no longer finite, the training has collapsed and ``settings.diagnostics`` says to stop, there are
+        fewer devices than processes, or another process trains on the same images with the same folder of checkpoints.
     """
-    plan = make_plan(images, rows, settings, seed, checkpoints, labels, classes)
+    plan = make_plan(images, rows, settings, seed, checkpoints, labels, classes, open_gan)
     lock = hold(
         plan.checkpoints,
         "one training at a time may keep its checkpoints in {folder}, and another process trains on the same images; "
@@ -101,7 +106,7 @@ def train_gan(
     )
     finished = _run(plan, device, Reports(log, show), engine or EngineSettings())
     samples = HeldChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
-    return TrainedGan(finished.gan, _table(finished.history), samples)
+    return TrainedGan(finished.gan, finished.history.table(_COLUMNS), samples)
 
 
 def _run(plan: Plan, device: torch.device, reports: Reports, engine: EngineSettings) -> Finished:
@@ -111,8 +116,3 @@ def _run(plan: Plan, device: torch.device, reports: Reports, engine: EngineSetti
         return run_on_ray(plan, device, reports, engine)
     with together(plan.settings.processes, device, partial(follow, plan)) as group:
         return lead(plan, reports, group, device)
-
-
-def _table(history: list[dict[str, Any]]) -> pd.DataFrame:
-    measured = dict.fromkeys(name for row in history for name in row if name not in _COLUMNS and name != "event")
-    return pd.DataFrame(history, columns=[*_COLUMNS, *measured, "event"])

@@ -97,6 +97,12 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
+    def begin_with(self, networks: Weights) -> None:
+        """Take both networks of another training; the optimisers, and the step, stay at their beginning."""
+        self.generator.load_state_dict(networks.part("generator."))
+        self.discriminator.load_state_dict(networks.part("discriminator."))
+        self._restore_average(networks)
+
     def update(self, real: Tensor, *labels: Tensor) -> dict[str, Tensor]:
         """Learn from one minibatch of images in [-1, 1], of shape (batch, C, S, S).
 
@@ -223,6 +229,7 @@ class Trainer:
             "seed": self.seed,
             "architecture": self.architecture.model_dump(mode="json"),
             "train": self.settings.model_dump(mode="json"),
+            "threads": torch.get_num_threads() if self.device.type == "cpu" else None,
             "scalers": {name: scaler.state_dict() for name, scaler in self._scalers.items()},
         }
         return Weights({name: tensor.clone() for name, tensor in tensors.items()}, settings | extra)
@@ -230,16 +237,17 @@ class Trainer:
     def restore(self, weights: Weights) -> None:
         """Go back to a state, so that the next update is the one that would have followed it."""
         self.step = weights.settings["step"]
-        self.generator.load_state_dict(weights.part("generator."))
-        self.discriminator.load_state_dict(weights.part("discriminator."))
-        if self.average is not None:
-            self.average.load_state_dict(weights.part(AVERAGE))
+        self.begin_with(weights)
         for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
             self._restore_adam(name, network, weights.part(f"adam.{name}."))
             if scaler := weights.settings["scalers"][name]:  # none where another device had another precision
                 self._scalers[name].load_state_dict(scaler)
         self.fixed_z = weights.tensors["fixed_z"]
         self._noise.set_state(weights.tensors["noise_state"])
+
+    def _restore_average(self, weights: Weights) -> None:
+        if self.average is not None:  # one that was not kept begins at G's weights
+            self.average.load_state_dict(weights.part(AVERAGE) or weights.part("generator."))
 
     def _restore_adam(self, name: str, network: nn.Module, saved: dict[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}

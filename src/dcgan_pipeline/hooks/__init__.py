@@ -6,6 +6,7 @@ from dcgan_pipeline.hooks.run_end import RunEndHooks
 from dcgan_pipeline.hooks.run_name import run_name
 from dcgan_pipeline.hooks.settings import ProtocolHooks, SettingsHooks
 from dcgan_pipeline.hooks.summary import SummaryHooks
+from dcgan_pipeline.hooks.threads import ThreadsHooks
 from dcgan_pipeline.hooks.tracking import TrackingHooks
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "RunEndHooks",
     "SettingsHooks",
     "SummaryHooks",
+    "ThreadsHooks",
     "TrackingHooks",
     "run_name",
 ]

@@ -58,6 +58,8 @@ class Readers:
 
     def _reads(self, node: Node, setting: str) -> bool:
         used = [*node.inputs, *node.outputs]
+        if setting == "threads":  # every node computes in them
+            return True
         return any(_covers(name, setting) for name in self._by_all) or any(self._uses(node, x, setting) for x in used)
 
     def _uses(self, node: Node, used: str, setting: str) -> bool:

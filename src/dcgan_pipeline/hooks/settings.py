@@ -100,6 +100,8 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
 
     if "params:device" in pipeline.inputs():
         resolve_device(catalog.load("params:device"))
+    if "train" in parsed and parsed["train"].initial_gan and not parsed["train"].resume:
+        catalog.load("earlier_gans")(parsed["train"].initial_gan)  # it is there, and whole
     if "train" in parsed and "preprocess" in parsed:  # the images are yet to be made: they will fit, or not
         train, images = parsed["train"], parsed["preprocess"]
         shape = (1, images.channels, images.image_size, images.image_size)

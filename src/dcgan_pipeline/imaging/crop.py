@@ -84,8 +84,8 @@ def crop_and_resize(
         The images, and the table that :func:`~dcgan_pipeline.imaging.regions.find_regions` made of them.
     work
         A folder on the same disk as the results. Each source and settings have a folder of their own in it, so that
-        runs side by side leave each other alone; one that was killed goes on from the shards that are whole. Once
-        the images are made, what killed runs of other settings left is removed.
+        runs side by side leave each other alone; one that was killed goes on from the shards that are whole. What
+        killed runs of other settings left stays, and is named when these images are made.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def crop_and_resize(
     for _ in track(done, "preprocess: crop and resize", len(todo)):
         pass
     made = _collect(source, regions, shards, images_id, lock)
-    remove_leftovers(work)
+    remove_leftovers(work, unfinished="images-*.npy")
     return made
 
 

@@ -7,6 +7,7 @@ be had is therefore in nobody's use.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardFiles
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, shortened
+
+logger = logging.getLogger(__name__)
 
 _FOLDERS = "[0-9a-f]" * 16 + "-*"  # names that runs give
 _CLEARING = 5  # seconds for another run to remove this folder's leftovers
@@ -67,8 +70,16 @@ def hold(folder: Path, refusal: str = _REFUSAL) -> BaseFileLock:
     return lock
 
 
-def remove_leftovers(work: Path) -> None:
-    """Remove the folders that no process holds: of runs that were killed, and what others left after storing."""
+def remove_leftovers(work: Path, unfinished: str | None = None) -> None:
+    """Remove the folders that no process holds, which are what runs left after storing.
+
+    Parameters
+    ----------
+    unfinished
+        A pattern of files. A folder that still has some is of a run that was killed, perhaps after hours: it stays, and
+        its name is logged. None: nothing can go on from such folders, and all go.
+    """
+    kept = []
     for folder in work.glob(_FOLDERS):
         if not folder.is_dir():
             continue
@@ -78,10 +89,25 @@ def remove_leftovers(work: Path) -> None:
         except Timeout:
             continue
         try:
+            if unfinished and any(folder.glob(unfinished)):
+                kept.append(folder)
+                continue
             shutil.rmtree(folder, ignore_errors=True)
             _lock_file(folder).unlink(missing_ok=True)  # under the lock: one who waits for it sees that it is gone
         finally:
             lock.release()
+    if kept:
+        logger.warning(
+            "work of runs that were stopped is kept (%.1f MiB): %s; the same command goes on from it, and deleting it "
+            "frees the space",
+            sum(map(size_of, kept)) / 2**20,
+            shortened(kept),
+        )
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _lock_file(folder: Path) -> Path:

@@ -18,14 +18,28 @@ from dcgan_pipeline.inspection.canvas import MUTED, SERIES, counted, leave_room,
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
+_POINTS = 2000  # of a curve: more than it has pixels
+
+
+def _few(history: pd.DataFrame) -> pd.DataFrame:
+    """Take means of as many rows in a row as leave ``_POINTS``: a million would be drawn over one another."""
+    if len(history) <= _POINTS:
+        return history
+    numbers = history.drop(columns="event", errors="ignore")
+    return numbers.groupby(np.arange(len(history)) * _POINTS // len(history)).mean()
+
 
 def loss_curves(history: pd.DataFrame) -> Figure:
-    """Draw both losses, and the probabilities that D gives to real and generated images, by step."""
+    """Draw both losses, and the probabilities that D gives to real and generated images, by step.
+
+    A point is a row, or the mean of some where there are many.
+    """
     caption = (
         "Left: D's loss falling to 0, or G's rising without end, is D winning: G learns nothing more. Right: 0.5 for "
         "both would be a D that cannot tell; a gap that stays stable is a healthy training."
     )
     figure = new_figure(f"Training, {counted(int(history['step'].iloc[-1]), 'step')}", caption, 9, 3.2)
+    history = _few(history)
     left, right = figure.subplots(1, 2)
     for axes, names in (
         (left, {"loss_d": "D", "loss_g": "G"}),
@@ -65,12 +79,13 @@ def diagnostic_curves(history: pd.DataFrame) -> Figure:
     )
     caption += f"Dotted: {_said(events)}" if len(events) else "There was no warning."
     figure = new_figure(f"Diagnostics, {counted(int(history['step'].iloc[-1]), 'step')}", caption, 9, 5.6)
+    history = _few(history)
     for axes, (unit, columns, ends) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
         for colour, (column, name) in zip(SERIES, columns.items(), strict=False):
             known = history[history[column].notna()]
             marker = "." if len(known) == 1 else ""
             axes.plot(known["step"], known[column], label=name, color=colour, linewidth=1.2, marker=marker)
-        for step in events["step"]:
+        for step in events["step"][:_POINTS]:
             axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
         if ends is None and (history[list(columns)] > 0).any(axis=None):
             axes.set_yscale("log")

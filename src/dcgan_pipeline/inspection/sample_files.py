@@ -87,7 +87,7 @@ def write_samples(gan: Weights, settings: SampleSettings, seed: int, device: tor
         What sample k is, is decided by it and k: see :func:`~dcgan_pipeline.gan.sampling.sample_batches`.
     work
         A folder on the same disk as the result. Samples of one GAN and settings have a folder of their own in it; a
-        run that was killed goes on from the parts that are whole. What killed runs of others left is removed.
+        run that was killed goes on from the parts that are whole. What killed runs of others left stays, and is named.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def write_samples(gan: Weights, settings: SampleSettings, seed: int, device: tor
             files = [_write_grid(folder, sampler.stream(0, advance))]
         else:
             files = _write_parts(folder, sampler, advance)
-    remove_leftovers(work)
+    remove_leftovers(work, unfinished="[0-9]*")
     return HeldFiles(files, about, lock)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
@@ -19,6 +20,7 @@ def train_dcgan(
     records: pd.DataFrame,
     duplicates: pd.DataFrame,
     checkpoints: Path,
+    earlier_gans: Callable[[str], Weights],
     train: dict[str, Any],
     seed: int,
     device: str,
@@ -31,7 +33,7 @@ def train_dcgan(
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.engine import EngineSettings
-    from dcgan_pipeline.gan.run import BACK
+    from dcgan_pipeline.gan.record import is_warning
     from dcgan_pipeline.gan.settings import TrainSettings
     from dcgan_pipeline.gan.train import train_gan
     from dcgan_pipeline.hashing.groups import kept_rows
@@ -43,15 +45,16 @@ def train_dcgan(
     labels, classes = records["label"].to_numpy(), _classes(records)
     on = resolve_device(device)
     where = EngineSettings.parse(engine, "engine")
-    trained = train_gan(images, rows, settings, seed, on, checkpoints, log_metrics, labels, log_samples, where, classes)
+    told = log_metrics, labels, log_samples, where, classes, earlier_gans
+    trained = train_gan(images, rows, settings, seed, on, checkpoints, *told)
     numbers = trained.history.drop(columns=["step", "event"])
     last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
     made = trained.gan.settings
     metrics |= {"train.images": float(made["training_images"]), "train.steps": float(made["step"])}
     events = [said for event in trained.history["event"] for said in event.split("; ")]
-    metrics |= {"train.warnings": float(sum(said != "" and not said.startswith(BACK) for said in events))}
-    metrics |= {"train.rollbacks": float(len(made["rollbacks"]))}
+    metrics |= {"train.warnings": float(sum(map(is_warning, events)))}
+    metrics |= {f"train.{name}": float(len(made[name])) for name in ("rollbacks", "changes")}
     return trained.gan, trained.history, trained.samples, metrics
 
 

@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 train_dcgan,
                 [
-                    *("images", "records", "duplicates", "checkpoints"),
+                    *("images", "records", "duplicates", "checkpoints", "earlier_gans"),
                     *("params:train", "params:seed", "params:device", "params:engine"),
                 ],
                 ["gan", "training_history", "training_samples", "train_metrics"],
