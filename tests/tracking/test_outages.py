@@ -263,3 +263,13 @@ def test_a_database_has_one_address_wherever_a_command_starts(tmp_path, monkeypa
     assert _absolute("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
     assert _absolute(f"sqlite:///{tmp_path}/mlflow.db?timeout=9") == f"sqlite:///{tmp_path}/mlflow.db?timeout=9"
     assert _absolute("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+
+
+def test_what_is_left_is_delivered_beside_other_work_and_before_a_run_ends(begin, place, stored):
+    with locked(place.project / "mlflow.db"):
+        begin(name="first").finish("FINISHED")
+    runs.open_experiment(place)
+    runs.deliver_leftovers(place)
+    runs.finish("FINISHED")
+    assert [run.info.run_name for run in stored()] == ["first"]
+    assert not list(place.outbox.iterdir())

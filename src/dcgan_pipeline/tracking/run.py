@@ -138,6 +138,7 @@ class TrackedRun:
 
 
 _current: TrackedRun | None = None
+_leftovers: Sender | None = None  # what earlier runs left is delivered by a thread of its own
 
 
 def current() -> TrackedRun | None:
@@ -157,9 +158,11 @@ def begin(*arguments: Any) -> TrackedRun | None:
 
 
 def finish(status: str) -> None:
-    """End the run that goes on, if one does."""
+    """End the run that goes on, if one does, and let what earlier runs left be delivered before the process ends."""
     if _current:
         _current.finish(status)
+    if _leftovers:
+        _leftovers.close(_PATIENCE[status])
 
 
 def open_experiment(target: Target) -> None:
@@ -179,9 +182,11 @@ def open_experiment(target: Target) -> None:
 
 def deliver_leftovers(target: Target) -> None:
     """Deliver what earlier runs left, beside whatever else this process does."""
+    global _leftovers
     sender = Sender(Store(target.uri), target.outbox, target.place)
-    if sender.adopt():
-        sender.start_and_close()
+    _leftovers = sender if sender.adopt() else None
+    if _leftovers:
+        _leftovers.start_and_close()
 
 
 def _answers(page: str) -> bool:

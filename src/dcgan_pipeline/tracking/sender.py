@@ -86,7 +86,7 @@ class Sender(threading.Thread):
         """Deliver what is left, until nothing could be delivered for some seconds; True where all is."""
         start = time.monotonic()
         with self._wake:
-            self._closing, self._pause = True, 0.5
+            self._closing, self._alone, self._pause = True, False, 0.5
             self._wake.notify_all()
             while self._waiting() and self.is_alive():
                 self._wake.wait(0.2)
