@@ -15,20 +15,15 @@ from typing import NamedTuple
 SIGNATURE = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]", re.DOTALL)  # all but restarts, and those that libjpeg does not know
 _SCAN, _END, _BEGIN = 0xDA, 0xD9, 0xD8
-_NO_FRAMES = (0xC4, 0xC8, 0xCC)  # of 0xC0..0xCF: tables, and one that is reserved
-_JPEG_LS = 0xF7
+_FRAMES = frozenset([*range(0xC0, 0xD0), 0xF7]) - {
+    0xC4,
+    0xC8,
+    0xCC,
+}  # without tables, with JPEG-LS
 _HUFFMAN_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), (0xC2, 0xCA)
 # What a decoder may read ahead where the picture's data end: 64 bits of ones, the bits that fill the last byte of them.
 # No code is all ones, so that hardly a block can be made of them.
 _READ_AHEAD = b"\xff\x00" * 8
-
-
-class Segment(NamedTuple):
-    """A marker, and where what follows its length is."""
-
-    marker: int
-    begin: int
-    end: int
 
 
 class Frame(NamedTuple):
@@ -55,46 +50,51 @@ class Outline(NamedTuple):
     """Where the marker of its end is; -1 where there is none."""
 
 
-def segments(data: bytes) -> Iterator[Segment]:
-    """Walk the markers as libjpeg does, to the end of the image or of the data; coded data are passed over."""
-    at = len(SIGNATURE)
-    while found := _MARKER.search(data, at):
-        marker, at = data[found.start() + 1], found.end()
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Walk the markers as libjpeg does, to the end of the image or of the data; coded data are passed over.
+
+    Each comes with the place of what follows its length, and of its end.
+    """
+    search, at, size = _MARKER.search, len(SIGNATURE), len(data)
+    while found := search(data, at):
+        at = found.end()
+        marker = data[at - 1]
         if marker in (_END, _BEGIN):  # libjpeg refuses a second begin
-            yield Segment(marker, at, at)
+            yield marker, at, at
             return
-        end = at + max(2, int.from_bytes(data[at : at + 2], "big"))  # libjpeg reads the length, whatever it is
-        yield Segment(marker, at + 2, min(end, len(data)))
+        length = data[at] << 8 | data[at + 1] if at + 1 < size else 0
+        end = at + max(2, length)  # libjpeg reads the length, whatever it is
+        yield marker, at + 2, min(end, size)
         at = end
 
 
 def read_frame(data: bytes) -> Frame | None:
     """Read how the pixels of a JPEG are coded; None where it does not say."""
-    for segment in segments(data):
-        if segment.marker == _SCAN:
+    for marker, begin, end in segments(data):
+        if marker == _SCAN:
             break
-        if frame := _frame(data, segment):
-            return frame
+        if marker in _FRAMES and end - begin >= 6:
+            return Frame(marker, data[begin], data[begin + 5])
     return None
 
 
 def read_outline(data: bytes) -> Outline:
     """Walk all markers of the image once: a nanosecond or two a byte."""
-    frame, scans, alone, detailed, end = None, 0, False, False, -1
+    frame, scans, alone, detailed, finish = None, 0, False, False, -1
     components: set[int] = set()
-    for segment in segments(data):
-        if segment.marker == _END:
-            end = segment.begin - 2
-        elif segment.marker == _SCAN:
+    for marker, begin, end in segments(data):
+        if marker == _SCAN:
             scans += 1
-            count = data[segment.begin] if segment.begin < segment.end else 0
-            components.update(data[segment.begin + 1 : segment.begin + 1 + 2 * count : 2])
-            first = segment.begin + 1 + 2 * count  # coefficient; 0 is the mean
+            count = data[begin] if begin < end else 0
+            components.update(data[begin + 1 : begin + 1 + 2 * count : 2])
+            first = begin + 1 + 2 * count  # coefficient; 0 is the mean
             detailed = detailed or data[first : first + 1] > b"\0"
             alone = alone or (scans == 1 and frame is not None and count == frame.components)
-        else:
-            frame = frame or _frame(data, segment)
-    return Outline(frame, scans, alone, len(components), detailed, end)
+        elif marker == _END:
+            finish = begin - 2
+        elif marker in _FRAMES and frame is None and end - begin >= 6:
+            frame = Frame(marker, data[begin], data[begin + 5])
+    return Outline(frame, scans, alone, len(components), detailed, finish)
 
 
 def sealed(data: bytes, outline: Outline) -> bytes:
@@ -126,10 +126,3 @@ def lacks_scans(outline: Outline) -> bool:
     if outline.frame.marker in _PROGRESSIVE:
         return not outline.detailed
     return outline.frame.marker in _HUFFMAN_SEQUENTIAL and outline.components < outline.frame.components
-
-
-def _frame(data: bytes, segment: Segment) -> Frame | None:
-    wanted = 0xC0 <= segment.marker <= 0xCF and segment.marker not in _NO_FRAMES
-    if not (wanted or segment.marker == _JPEG_LS) or segment.end - segment.begin < 6:
-        return None
-    return Frame(segment.marker, data[segment.begin], data[segment.begin + 5])
