@@ -38,9 +38,8 @@ def test_an_interrupted_run_is_killed_in_mlflow_and_leaves_no_version(prepared, 
     assert process.returncode == 128 + how
     assert "Traceback" not in errors
     if how == signal.SIGINT:
-        assert (
-            errors.strip().splitlines()[-1].endswith(f"--pipelines=train --params={ENDLESS},train.resume=True` goes on")
-        )
+        goes_on = f"`kedro run --pipelines=train --params={ENDLESS},train.resume=true` goes on"
+        assert errors.strip().splitlines()[-1].endswith(goes_on)
     run = prepared.mlflow_runs()[0]
     assert run.info.status == "KILLED"
     client = MlflowClient(f"sqlite:///{prepared.path}/mlflow.db")

@@ -12,7 +12,7 @@ from dcgan_pipeline.problems.results import command, lacking, unwritable
 
 PIPELINES = register_pipelines()
 NAMES = {name for pipeline in PIPELINES.values() for name in pipeline.datasets() if not name.startswith("params:")}
-UNVERSIONED = {"raw_images", "labelled_train", "labelled_test", "known_images"}
+UNVERSIONED = {"raw_images", "labelled_train", "labelled_test", "known_images", "earlier_gans"}
 
 
 @pytest.fixture
