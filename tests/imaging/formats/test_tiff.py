@@ -146,3 +146,17 @@ def test_compressions_of_libtiff_are_unpacked(compression):
             struct.pack_into("<HII", data, entry + 2, 4, 1, WIDTH if tag == 256 else 16)
     found = np.asarray(decode_image(bytes(data), LIMITS))
     np.testing.assert_allclose(found, samples / 257, atol=0.5)
+
+
+def test_a_table_of_pages_beyond_the_end_does_not_matter_to_the_picture_above_it():
+    picture = tiff_page(ramp(255, 3), 8, 2)
+    small = tiff_page(np.zeros((5, 5, 3), int), 8, 2, {254: (4, [1])})
+    for (tags, blocks), works in ((picture, True), (small, False)):
+        data = bytearray(tiff_file([({**tags, 330: (4, [8, 8])}, blocks)]))
+        at = data.index(struct.pack("<HHI", 330, 4, 2)) + 8
+        struct.pack_into("<I", data, at, 2**31)
+        if works:
+            assert decode_image(bytes(data), LIMITS).width == WIDTH
+        else:
+            with pytest.raises(ImageError, match="a page lies beyond its end"):
+                decode_image(bytes(data), LIMITS)
