@@ -185,7 +185,7 @@ def _is_plain(page: Directory) -> bool:
 
 
 def _unsupported(page: Directory) -> str:
-    bits = ", ".join(map(str, page.values(tags.BITS, (1,))[:_MOST_SAMPLES]))
+    bits = ", ".join(map(str, sorted(set(page.values(tags.BITS, (1,))[:_MOST_SAMPLES]))))
     formats = page.values(tags.SAMPLE_FORMAT, (_UNSIGNED,))
     if max(page.values(tags.BITS, (1,))) > 16 or _FLOAT in formats:
         return f"pixels of an unknown range: {bits}-bit {'floats' if _FLOAT in formats else 'integers'}"

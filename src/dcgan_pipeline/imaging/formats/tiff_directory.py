@@ -134,8 +134,14 @@ def _directories(data: bytes) -> Iterator[Directory | None]:
         seen.add(at)
         page, following = _directory(data, order, at, big)
         yield page
-        if page is not None:
-            waiting = [*page.values(SUB_DIRECTORIES)[:_MOST], *waiting, following]
+        if page is None:
+            continue
+        try:
+            below = page.values(SUB_DIRECTORIES)[:_MOST]
+        except ImageError:  # a table beyond the end: of no matter where this page is the picture
+            yield None
+            below = ()
+        waiting = [*below, *waiting, following]
 
 
 def _number(data: bytes, order: str, at: int, big: bool) -> int:
