@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_what_a_page_names_exists(page):
     assert set(re.findall(r"--env=(\w+)", text)) <= set(ENVIRONMENTS)
     assert not re.search(r"@[A-Z]+@", text)
     for typed in re.findall(r"--params=('[^']+'|[^\s`;]+)", text):
-        read_params([typed.strip("'")])
+        read_params([typed.strip("',")])
 
 
 COMMANDS = {
@@ -117,15 +118,16 @@ COMMANDS = {
 }
 
 
+@cache
+def readers_of(environment):
+    loader = load(environment)
+    return Readers(loader, DataCatalog.from_config(loader["catalog"]))
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_a_command_of_a_page_has_settings_that_its_run_reads(command):
-    arguments = shlex.split(command)[2:]
-    context = run.make_context("run", arguments)
-    given = context.params
+    typed = re.sub(r"<[^>]*>", "here", command).partition(" (")[0]
+    given = run.make_context("run", shlex.split(typed)[2:]).params
     names = [*given["pipelines"], *filter(None, [given["pipeline"]])] or ["__default__"]
     pipeline = sum((register_pipelines()[name] for name in names), Pipeline([]))
-    environment = given["env"] or "base"
-    loader = load(environment, **given["params"])
-    refuse_unread(
-        {"runtime_params": given["params"]}, pipeline, Readers(loader, DataCatalog.from_config(loader["catalog"]))
-    )
+    refuse_unread({"runtime_params": given["params"]}, pipeline, readers_of(given["env"] or "base"))
