@@ -21,7 +21,6 @@ def hide_known_warnings() -> None:
     """Hide what tools say about each other's next versions at every start; every other warning is shown."""
     for message in (
         r"register_new_resolver\(\) is deprecated",  # OmegaConf, of Kedro and kedro-mlflow
-        r".*Add type hints to the `predict` method",  # MLflow, of kedro-mlflow's model, which this project does not use
         r"Option '--pipeline' is deprecated",  # Kedro: it works in every version that pyproject.toml allows
     ):
         warnings.filterwarnings("ignore", message)
