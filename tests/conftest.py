@@ -75,9 +75,9 @@ class Project:
     path: Path
 
     def run(self, pipeline: str = "__default__", params: dict[str, Any] | None = None, **options: Any) -> None:
-        """Run in this process."""
+        """Run in this process; one pipeline, or several joined by commas."""
         with self.session(params) as session:
-            session.run(pipeline_names=[pipeline], **options)
+            session.run(pipeline_names=pipeline.split(","), **options)
 
     @contextmanager
     def session(self, params: dict[str, Any] | None = None) -> Iterator[Any]:

@@ -2,16 +2,24 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.cli import run
+from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
 from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.hooks.given import Readers, refuse_unread
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
+from dcgan_pipeline.parameters import read_params
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
@@ -21,11 +29,9 @@ PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")), 
 
 
 def load(environment, **runtime):
-    from kedro.config import OmegaConfigLoader
-
     from dcgan_pipeline.settings import CONFIG_LOADER_ARGS
 
-    return OmegaConfigLoader(
+    return ProjectConfigLoader(
         str(REPOSITORY / "conf"), env=environment, runtime_params=runtime, **{**CONFIG_LOADER_ARGS, "base_env": "base"}
     )
 
@@ -101,5 +107,27 @@ def test_what_a_page_names_exists(page):
     assert set(re.findall(r"--pipeline=(\w+)", text)) <= set(register_pipelines())
     assert set(re.findall(r"--env=(\w+)", text)) <= set(ENVIRONMENTS)
     assert not re.search(r"@[A-Z]+@", text)
-    given = [item for found in re.findall(r"--params=([^\s`]+)", text) for item in found.split(",")]
-    assert [item for item in given if "=" not in item] == []  # commas part settings, and not the items of a list
+    for typed in re.findall(r"--params=('[^']+'|[^\s`;]+)", text):
+        read_params([typed.strip("',")])
+
+
+COMMANDS = {
+    line
+    for page in [*PAGES, *sorted((REPOSITORY / "conf").rglob("*.yml"))]
+    for line in re.findall(r"kedro run [^`#\n]*--params=[^`#\n]*", page.read_text().replace("\\\n", ""))
+}
+
+
+@cache
+def readers_of(environment):
+    loader = load(environment)
+    return Readers(loader, DataCatalog.from_config(loader["catalog"]))
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_of_a_page_has_settings_that_its_run_reads(command):
+    typed = re.sub(r"<[^>]*>", "here", command).partition(" (")[0]
+    given = run.make_context("run", shlex.split(typed)[2:]).params
+    names = [*given["pipelines"], *filter(None, [given["pipeline"]])] or ["__default__"]
+    pipeline = sum((register_pipelines()[name] for name in names), Pipeline([]))
+    refuse_unread({"runtime_params": given["params"]}, pipeline, readers_of(given["env"] or "base"))

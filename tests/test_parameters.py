@@ -56,6 +56,7 @@ def test_names_in_a_list_arrive_as_they_are_typed(names):
         ("train.steps=1e3", 1000),
         ("train.learning_rate=5e-4", 5e-4),
         ("train.resume=true", True),
+        ("train.resume=False", False),
         ("train.preset=null", None),
         ("evaluate.curve=1+20+all", [1, 20, "all"]),
         ("evaluate.C=1e-3+1e+1", [1e-3, 10.0]),

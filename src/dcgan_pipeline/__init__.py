@@ -16,10 +16,14 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-# What tools say about each other's next versions, at every start; every other warning is shown.
-for _message in (
-    r"register_new_resolver\(\) is deprecated",  # OmegaConf, of Kedro and kedro-mlflow
-    r".*Add type hints to the `predict` method",  # MLflow, of kedro-mlflow's model, which this project does not use
-    r"Option '--pipeline' is deprecated",  # Kedro: it works in every version that pyproject.toml allows
-):
-    warnings.filterwarnings("ignore", _message)
+
+def hide_known_warnings() -> None:
+    """Hide what tools say about each other's next versions at every start; every other warning is shown."""
+    for message in (
+        r"register_new_resolver\(\) is deprecated",  # OmegaConf, of Kedro and kedro-mlflow
+        r"Option '--pipeline' is deprecated",  # Kedro: it works in every version that pyproject.toml allows
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
+hide_known_warnings()

@@ -26,6 +26,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
     """
 
     _noted: set[str] | None = None
+    _trial: tuple[str, str] | None = None
 
     def __init__(self, conf_source: str, env: str | None = None, runtime_params: Any = None, **options: Any) -> None:
         super().__init__(conf_source, env, _escaped(runtime_params or {}), **options)
@@ -66,21 +67,32 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return dict(found)
 
     def _names_in(self, merged: Any, entry: str) -> set[str]:
-        self._noted = set()
+        """Those whose value changes what the entry is: a default of a default may be looked up and not be used."""
+        self._noted, self._trial = set(), None
         try:
-            node = merged[entry]  # resolves a text
-            if OmegaConf.is_config(node):
-                OmegaConf.to_container(node, resolve=True)
-            return self._noted
+            _resolved(merged, entry)
+            both = {name: [self._tried(merged, entry, name, value) for value in "12"] for name in list(self._noted)}
+            return {name for name, (one, other) in both.items() if one != other}
         finally:
-            self._noted = None
+            self._noted, self._trial = None, None
+
+    def _tried(self, merged: Any, entry: str, name: str, value: str) -> Any:
+        self._trial = name, value
+        return _resolved(merged, entry)
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
         """Resolve ``${runtime_params:...}``; while readers are looked for, note its name."""
         if self._noted is None:
             return super()._get_runtime_value(variable, *default)
         self._noted.add(variable)
-        return default[0] if default else ""
+        if self._trial and self._trial[0] == variable:
+            return self._trial[1]
+        return super()._get_runtime_value(variable, *(default or ("",)))
+
+
+def _resolved(merged: Any, entry: str) -> Any:
+    node = merged[entry]  # resolves a text
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

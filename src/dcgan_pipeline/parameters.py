@@ -12,7 +12,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.schema import MISSING, Settings, kinds, plain, split_quoted
 
 HOW = (
-    "write --params=NAME=VALUE,NAME=VALUE, several --params, and quotes around a setting with a comma in it: "
+    "write --params=NAME=VALUE,OTHER=VALUE, several --params, and quotes around a setting with a comma in it: "
     """--params='"source=/a,b"'"""
 )
 

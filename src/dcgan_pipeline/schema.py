@@ -139,8 +139,8 @@ def _scalar(found: list[Any], text: str) -> Any:
             for choice in get_args(kind):
                 if text == str(choice):
                     return choice
-    if bool in found and text in ("true", "false"):
-        return text == "true"
+    if bool in found and text.lower() in ("true", "false"):  # Python writes True
+        return text.lower() == "true"
     if (int in found or float in found) and _NUMBER.fullmatch(text.strip()):
         return _number(text.strip(), float in found)
     return text

@@ -1,6 +1,7 @@
 """What a run is given counts, or the run is refused."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -29,8 +30,9 @@ CONF = Path(__file__).parents[2] / "conf"
 PIPELINES = register_pipelines()
 
 
-def readers(conf=CONF, env="photos", **given):
-    loader = ProjectConfigLoader(str(conf), env=env, runtime_params=given, **CONFIG_LOADER_ARGS)
+@cache
+def readers(conf=CONF, env="photos", given=()):
+    loader = ProjectConfigLoader(str(conf), env=env, runtime_params=dict(given), **CONFIG_LOADER_ARGS)
     return Readers(loader, DataCatalog.from_config(loader["catalog"]))
 
 
@@ -81,9 +83,11 @@ def test_what_is_read_passes(given, names):
 
 
 def test_an_environment_s_own_catalog_says_what_reads_a_place():
-    labelled = {"labelled_source": "/new"}
-    refuse_unread({"runtime_params": labelled}, PIPELINES["features"], readers(env="imagenet"))
-    assert "reads labelled_source" in refusal(labelled, "features", found=readers(env="cifar10"))
+    source = {"source": "/new"}  # of the labelled sets too, or of the GAN's images alone
+    refuse_unread({"runtime_params": source}, PIPELINES["features"], readers(env="photos"))
+    assert "reads source" in refusal(source, "features", found=readers(env="imagenet"))
+    both = {"source": "/new", "labelled_source": "/other"}
+    assert "reads source" in refusal(both, "features", found=readers(given=tuple(both.items())))
 
 
 def test_names_of_a_user_s_own_files_are_found(tmp_path):

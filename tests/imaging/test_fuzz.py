@@ -71,10 +71,8 @@ def test_a_whole_run_of_the_three_stages_makes_the_same(project, pile, outcome):
     (project.path / "conf/local/catalog.yml").write_text(yaml.safe_dump({"raw_images": entry}))
     settings = fuzz.SETTINGS.model_dump()
     (project.path / "conf/local/parameters_preprocess.yml").write_text(yaml.safe_dump({"preprocess": settings}))
-    engine = {"engine": {"name": "processes", "workers": 2}}
-    for stage in ("faces", "preprocess"):
-        project.run(stage, params={"source": str(pile), **engine})
-    project.run("dedup", params=engine)
+    engine = {"name": "processes", "workers": 2}
+    project.run("faces,preprocess,dedup", params={"source": str(pile), "engine": engine})
     images, records, rejected = (project.load(name) for name in ("images", "records", "rejected"))
     assert list(records["source"]) == [name for name, _ in outcome.made()]
     assert np.array_equal(images[:], np.stack([pixels for _, pixels in outcome.made()]))

@@ -32,7 +32,6 @@ def test_another_seed_gives_other_weights(project, finished):
 
 def test_the_engine_changes_nothing(project, finished):
     params = {"engine": {"name": "processes", "workers": 2}, "faces": {"images_per_task": 500}}
-    for stage in ("faces", "preprocess"):
-        project.run(stage, params={**params, "preprocess": {"images_per_shard": 4096}})
+    project.run("faces,preprocess", params={**params, "preprocess": {"images_per_shard": 4096}})
     pd.testing.assert_frame_equal(project.load("regions"), finished.load("regions"))
     np.testing.assert_array_equal(project.load("images")[:], finished.load("images")[:])

@@ -120,7 +120,7 @@ def test_the_environment_for_clusters_needs_only_an_address(project, settings, c
 
 def test_the_environment_for_clusters_works_without_one(project, settings, monkeypatch):
     pytest.importorskip("ray")
-    code, said = run_on_cluster(project, settings, monkeypatch)
+    code, said = run_on_cluster(project, {"source": settings["source"]}, monkeypatch)
     assert code == 0, said
     assert "Started a local Ray instance" in said
     assert len(project.versions("regions")) == 1
@@ -130,7 +130,7 @@ def test_a_cluster_that_is_not_there_is_one_line_and_no_result(project, settings
     pytest.importorskip("ray")
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"  # nobody listens there any more
-    code, said = run_on_cluster(project, settings, monkeypatch, address)
+    code, said = run_on_cluster(project, {"source": settings["source"]}, monkeypatch, address)
     assert code == 1
     assert f"error: RAY_ADDRESS must name a Ray cluster that runs, got {address}" in said
     assert "Traceback" not in said
@@ -140,7 +140,7 @@ def test_a_cluster_that_is_not_there_is_one_line_and_no_result(project, settings
 def test_ray_that_is_not_installed_is_one_line(project, settings, monkeypatch, tmp_path):
     (tmp_path / "ray.py").write_text("raise ImportError('as if it were not installed')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    code, said = run_on_cluster(project, settings, monkeypatch)
+    code, said = run_on_cluster(project, {"source": settings["source"]}, monkeypatch)
     assert code == 1
     assert "error: engine.name: ray needs Ray, which is not installed; pip install ray" in said
     assert "Traceback" not in said

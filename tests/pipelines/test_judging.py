@@ -152,8 +152,7 @@ def test_what_repeats_a_test_image_is_kept_out_of_training(project, tmp_path):
     catalog = "type: dcgan_pipeline.datasets.raw_images.RawImagesDataset, filepath"
     (project.path / "conf/local/catalog.yml").write_text(f"labelled_test: {{{catalog}: {tmp_path}/test}}\n")
     params = {"source": f"{tmp_path}/train"}
-    for stage in ("faces", "preprocess", "dedup_apart"):
-        project.run(stage, params=params)
+    project.run("faces,preprocess,dedup_apart", params=params)
     records, duplicates = project.load("records"), project.load("duplicates")
     gone = records.loc[duplicates.loc[~duplicates["kept"], "row"], "source"]
     assert sorted(gone) == ["class 0/30.png", "class 1/03.png", "class 1/17.png"]

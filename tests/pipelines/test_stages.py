@@ -141,17 +141,15 @@ def test_exact_copies_are_removed_and_never_trained_on(project, photographs):
 
 def test_new_images_are_compared_with_all_that_the_encoder_has_hashed(project, photographs, tmp_path):
     first = photographs(range(20))
-    for stage in ("faces", "preprocess", "dedup"):
-        project.run(stage, params=first)
+    project.run("faces,preprocess,dedup", params=first)
     with pytest.raises(InputError, match=r"there is none; run `kedro run --pipeline=dedup` on the first set"):
-        project.run("dedup_new", params=first)
+        project.run("dedup_new")
 
     def add(name, seeds):
         (tmp_path / name).mkdir()
         for k, seed in enumerate(seeds):
             (tmp_path / name / f"{k}.jpg").write_bytes(photograph(seed))
-        for stage in ("faces", "preprocess", "dedup_new"):
-            project.run(stage, params={**first, "source": str(tmp_path / name)})
+        project.run("faces,preprocess,dedup_new", params={**first, "source": str(tmp_path / name)})
         table = project.load("duplicates")
         return {row: text.split(": ")[1] for row, text in zip(table["row"], table["known"], strict=True) if text}
 
@@ -183,8 +181,7 @@ def test_the_authors_schedule_trains_through_the_graph(project):
 
 def test_a_gan_of_other_images_is_never_shown_beside_these(project):
     project.run("unsupervised")
-    for stage in ("faces", "preprocess", "dedup"):
-        project.run(stage, params={"preprocess": {"resample": "box"}})
+    project.run("faces,preprocess,dedup", params={"preprocess": {"resample": "box"}})
     with pytest.raises(InputError, match=r"gan and images and duplicates must come from the same preprocessing run"):
         project.run("visualize")
 
