@@ -162,7 +162,8 @@ def main() -> None:
     for name, rows in found.items():
         table = pd.DataFrame(rows)
         error = 2 * table.std() / np.sqrt(len(table))
-        cells = [f"{table[c].mean():.1f} ± {error[c]:.1f} %" for c in columns[:2]]
+        spread = {c: f" ± {error[c]:.1f}" if len(table) > 1 else "" for c in columns[:2]}
+        cells = [f"{table[c].mean():.1f}{spread[c]} %" for c in columns[:2]]
         cells += [f"{table[columns[2]].mean():.1f} %", *(f"{table[c].mean():.0f}" for c in columns[3:])]
         print(f"| {name} | {' | '.join(cells)} |")
 
