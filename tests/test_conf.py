@@ -131,3 +131,21 @@ def test_a_command_of_a_page_has_settings_that_its_run_reads(command):
     names = [*given["pipelines"], *filter(None, [given["pipeline"]])] or ["__default__"]
     pipeline = sum((register_pipelines()[name] for name in names), Pipeline([]))
     refuse_unread({"runtime_params": given["params"]}, pipeline, readers_of(given["env"] or "base"))
+
+
+def test_the_log_leaves_out_known_warnings_and_no_others(tmp_path):
+    code = (
+        "import kedro.framework.project, dcgan_pipeline, warnings\n"
+        "from kedro_mlflow.mlflow import KedroPipelineModel\n"  # MLflow overrules filters of Python's own here
+        "warnings.warn('a version is made and another one is read')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KEDRO_LOGGING_CONFIG": str(REPOSITORY / "conf/logging.yml"), "COLUMNS": "200"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "a version is made and another one is read" in run.stdout
+    assert "type hints" not in run.stdout + run.stderr

@@ -1,7 +1,9 @@
 """From a pile of images to a DCGAN, its features and its figures (Radford, Metz & Chintala, 2015)."""
 
+import logging
 import os
-import warnings
+
+from dcgan_pipeline.known_warnings import WithoutKnown
 
 __version__ = "0.1.0"
 
@@ -16,14 +18,4 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-
-def hide_known_warnings() -> None:
-    """Hide what tools say about each other's next versions at every start; every other warning is shown."""
-    for message in (
-        r"register_new_resolver\(\) is deprecated",  # OmegaConf, of Kedro and kedro-mlflow
-        r"Option '--pipeline' is deprecated",  # Kedro: it works in every version that pyproject.toml allows
-    ):
-        warnings.filterwarnings("ignore", message)
-
-
-hide_known_warnings()
+logging.getLogger("py.warnings").addFilter(WithoutKnown())

@@ -8,7 +8,6 @@ from typing import IO, Any
 import click
 from kedro.framework.cli.project import run as _kedro_run
 
-from dcgan_pipeline import hide_known_warnings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.tracking.drop import drop_run
 
@@ -34,7 +33,6 @@ class _Params(click.Option):
 def _read(ctx: click.Context, param: click.Parameter, value: Any) -> dict[str, Any]:
     from dcgan_pipeline.parameters import read_params
 
-    hide_known_warnings()  # again: plugins that were loaded since put their own filters first
     if isinstance(value, dict):  # YAML has told numbers from texts
         return value
     try:
