@@ -118,7 +118,9 @@ class Project:
             from kedro.framework.session import KedroSession
 
             (before or (lambda: None))()
-            settings = {**SETTINGS, "source": str(self.pile), "engine": {"name": engine, "workers": 2}}
+            settings: dict[str, Any] = {"engine": {"name": engine} | ({} if engine == "local" else {"workers": 2})}
+            if stage != "dedup":  # what a stage does not read is refused
+                settings["source"] = str(self.pile)
             with KedroSession.create(self.path, runtime_params=settings) as session:
                 session.run(pipeline_names=[stage])
 
@@ -180,6 +182,8 @@ def make_project(folder: Path) -> Project:
     (folder / "project/src").mkdir(parents=True)
     shutil.copytree(REPOSITORY / "conf", folder / "project/conf", ignore=shutil.ignore_patterns("local"))
     (folder / "project/conf/local").mkdir()
+    for stage, settings in SETTINGS.items():
+        (folder / f"project/conf/local/parameters_{stage}.yml").write_text(json.dumps({stage: settings}))
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(REPOSITORY / name, folder / "project")
     return Project(folder / "project", pile)

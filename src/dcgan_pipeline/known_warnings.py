@@ -12,7 +12,7 @@ KNOWN = (
 
 
 class WithoutKnown(logging.Filter):
-    """Lets every warning pass but those in ``KNOWN``; a filter of the log, since libraries overrule filters of Python's."""
+    """Lets every warning pass but those in ``KNOWN``: a filter of the log, since libraries overrule Python's own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether to show a warning."""
