@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.schema import MISSING, Settings, kinds, plain, split_quoted
@@ -22,8 +22,15 @@ class SharedSettings(Settings):
 
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: str = "auto"
-    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    threads: int | Literal["auto"] = "auto"
     """That layers, matrix products and solvers compute in (:func:`dcgan_pipeline.devices.resolve_threads`)."""
+
+    @field_validator("threads", mode="before")
+    @classmethod
+    def _auto_or_a_number(cls, value: Any) -> Any:
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError("must be auto or a whole number from 1 on")
+        return value
 
 
 def stage_settings() -> dict[str, type[Settings]]:

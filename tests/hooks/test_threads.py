@@ -6,6 +6,7 @@ from kedro.io import DataCatalog, MemoryDataset
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.hooks import ThreadsHooks
+from dcgan_pipeline.parameters import SharedSettings
 
 
 @pytest.fixture
@@ -46,3 +47,14 @@ def test_the_default_run_has_one_thread_and_says_so(finished):
     assert finished.load("gan").settings["threads"] == 1
     for run in finished.mlflow_runs():
         assert run.data.params["threads"] == "1"
+
+
+@pytest.mark.parametrize("threads", [0, "two", 1.5, True])
+def test_a_wrong_setting_of_a_file_is_one_line_with_its_name(threads):
+    with pytest.raises(InputError, match=r"^threads: must be auto or a whole number from 1 on, got "):
+        SharedSettings.parse({"threads": threads}, "")
+
+
+@pytest.mark.parametrize("threads", ["auto", "3", 3])
+def test_a_right_one_is_taken(threads):
+    assert SharedSettings.parse({"threads": threads}, "").threads == ("auto" if threads == "auto" else 3)

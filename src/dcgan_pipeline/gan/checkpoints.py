@@ -184,7 +184,7 @@ def _chosen(first: Path, which: bool | str, total: int) -> tuple[Checkpoints, Pa
         file = checkpoints.file(total) if checkpoints.file(total) in files else files[-1]
     if file > checkpoints.file(total):
         raise InputError(
-            f"train.steps must be at least the step of the checkpoint on resuming, got {total} and {_step(file)}; "
+            f"train.steps must be at least the step of the checkpoint on resuming, got {total} and {step_of(file)}; "
             "raise it (or train.epochs), set train.resume to an earlier checkpoint "
             f"({', '.join(str(path) for path in files)}), or to false to start anew"
         )
@@ -214,7 +214,8 @@ def _remove_empty(first: Path) -> None:
                 shutil.rmtree(samples)
 
 
-def _step(file: Path) -> int:
+def step_of(file: Path) -> int:
+    """Read the step of a checkpoint from its file's name."""
     return int(file.stem.removeprefix("step-"))
 
 

@@ -28,6 +28,7 @@ from torch import distributed
 
 from dcgan_pipeline.engine import EngineSettings, start_ray
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.checkpoints import step_of
 from dcgan_pipeline.gan.parallel import join
 from dcgan_pipeline.gan.plan import Plan
 from dcgan_pipeline.gan.run import Finished, Reports, follow, lead
@@ -67,7 +68,7 @@ def run_on_ray(plan: Plan, device: torch.device, reports: Reports, engine: Engin
                     "if memory ran out, lower train.processes or train.batch_size; train.resume=true goes on from the "
                     "last checkpoint"
                 ) from death
-            where = desk.checkpoint or "where it began"
+            where = f"the checkpoint of step {step_of(desk.checkpoint)}" if desk.checkpoint else "where it began"
             logger.warning("a process of the training died (%s); going on from %s", death, where)
             if desk.checkpoint is not None:
                 plan = replace(plan, settings=plan.settings.model_copy(update={"resume": str(desk.checkpoint.parent)}))
