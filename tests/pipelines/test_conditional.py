@@ -8,6 +8,7 @@ import pytest
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.pipelines.train.nodes import train_dcgan
+from dcgan_pipeline.weights import Weights
 
 SHAPE = {"width": 3, "latent_dim": 8, "labels": 10, "hidden": 8}
 CONDITIONAL = {"train": {"architecture": SHAPE, "sample_count": 20}}
@@ -27,7 +28,7 @@ def run_node(stored, tmp_path):
         records, duplicates = _records(labels), pd.DataFrame({"row": [7], "kept": [False]})
         records.attrs, duplicates.attrs = {"images_id": records_id}, {"images_id": "one", "images": 20}
         train = {"architecture": SHAPE, "steps": 1, "batch_size": 4, "sample_count": 2}
-        return train_dcgan(images, records, duplicates, tmp_path, train, 0, "cpu", {})
+        return train_dcgan(images, records, duplicates, tmp_path, Weights.load, train, 0, "cpu", {})
 
     return run
 

@@ -43,10 +43,20 @@ def train_dcgan(
     rows = kept_rows(duplicates)
     settings = TrainSettings.parse(train, "train")
     labels, classes = records["label"].to_numpy(), _classes(records)
-    on = resolve_device(device)
-    where = EngineSettings.parse(engine, "engine")
-    told = log_metrics, labels, log_samples, where, classes, earlier_gans
-    trained = train_gan(images, rows, settings, seed, on, checkpoints, *told)
+    trained = train_gan(
+        images,
+        rows,
+        settings,
+        seed,
+        resolve_device(device),
+        checkpoints,
+        log_metrics,
+        labels,
+        log_samples,
+        EngineSettings.parse(engine, "engine"),
+        classes,
+        earlier_gans,
+    )
     numbers = trained.history.drop(columns=["step", "event"])
     last = numbers.ffill().iloc[-1].dropna()  # the schedule may leave gaps, and quality is measured now and then
     metrics = {f"train.final_{name}": float(value) for name, value in last.items()}
