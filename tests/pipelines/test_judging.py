@@ -158,5 +158,5 @@ def test_what_repeats_a_test_image_is_kept_out_of_training(project, tmp_path):
     assert sorted(gone) == ["class 0/30.png", "class 1/03.png", "class 1/17.png"]
     assert duplicates["known"].str.startswith("labelled_test: class").all()
     assert project.mlflow_runs()[0].data.metrics["dedup.near_test_images"] == 3
-    project.run("train", params=params)
+    project.run("train")
     assert project.load("gan").settings["training_images"] == 37
