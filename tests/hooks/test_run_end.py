@@ -45,7 +45,7 @@ def test_an_interrupted_run_is_killed_in_mlflow_and_leaves_no_version(prepared, 
     client = MlflowClient(f"sqlite:///{prepared.path}/mlflow.db")
     assert client.get_run(run.info.run_id).info.end_time is not None
     curve = client.get_metric_history(run.info.run_id, "train.loss_d")
-    assert curve[0].step == 2  # logged while training ran, not when it ended
+    assert min(point.step for point in curve) == 4  # while training ran; of a million rows, those with a quality
     with pytest.raises(Exception, match="Did not find any versions"):
         prepared.versions("gan") or prepared.load("gan")
 

@@ -188,7 +188,7 @@ def test_a_gan_of_other_images_is_never_shown_beside_these(project):
 
 def test_photographs_that_changed_since_their_regions_are_refused(project, photographs, tmp_path):
     params = photographs(range(3))
-    project.run("faces", params=params)
+    project.run("faces", params={"source": params["source"]})
     (tmp_path / "photos/01.jpg").write_bytes(photograph(1, size=(8, 8)))
     with pytest.raises(InputError, match=r"regions must be of the images of .* as they are now"):
         project.run("preprocess", params=params)

@@ -110,22 +110,19 @@ def check_model(project, gan):
 
 
 def test_with_images_imported_weights_serve_features_and_figures(project, arrays):
-    params = {
-        "import_weights": {"folder": str(arrays), "latent_batches": 1},
-        "preprocess": {"image_size": 32, "channels": 3},
-    }
+    params = {"import_weights": {"folder": str(arrays), "latent_batches": 1}}
+    images = {"preprocess": {"image_size": 32, "channels": 3}}
     (project.path / "conf/local/catalog.yml").write_text(
         "gan: {type: dcgan_pipeline.datasets.weights.WeightsDataset, versioned: true, "
         "filepath: data/06_models/gan.safetensors}\n"
     )
-    with project.session(params) as session:
-        session.run(pipeline_names=["faces", "preprocess", "dedup"])
+    project.run("faces,preprocess,dedup", params=images)
     project.run("import_weights", params=params)
     with pytest.raises(InputError, match=r"gan and images and duplicates must come from the same preprocessing run"):
-        project.run("features", params=params)  # D's statistics are not of these images
+        project.run("features", params=images)  # D's statistics are not of these images
     project.run("import_weights_with_images", params=params)
     wanted = ["visualize.draw_samples", "features.make_untrained"]
-    with project.session(params) as session:
+    with project.session() as session:
         session.run(pipeline_names=["visualize", "features"], node_names=wanted)
     assert project.load("sample_grid").width > 100
     assert project.load("untrained_discriminator").settings["architecture"]["width"] == 64
