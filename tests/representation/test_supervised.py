@@ -101,7 +101,10 @@ def test_the_best_network_is_kept_and_not_the_last(dots):
     wild = Hyper(batch_size=16, learning_rate=3, weight_decay=1)  # the accuracy goes up and down
     found = train(dots, wild, epochs=20, evaluate_every=1, patience=20)
     accuracies = [row["validation_accuracy"] for row in found.history]
-    assert accuracies[-1] < max(accuracies)
+    worse = max(k for k in range(1, len(accuracies)) if accuracies[k] < max(accuracies[:k]))  # where differs by CPU
+    found = train(dots, wild, epochs=worse + 1, evaluate_every=1, patience=20)
+    accuracies = accuracies[: worse + 1]
+    assert accuracies == [row["validation_accuracy"] for row in found.history]
     best = int(np.argmax(accuracies))
     assert (found.accuracy, found.step) == (accuracies[best], found.history[best]["step"])
     images, y = dots
