@@ -340,8 +340,9 @@ def test_more_wide_rows_are_written_in_no_more_memory(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:-1]), Path.unlink, Path.touch])
-def test_a_shard_that_is_not_whole_is_named(stored, damage):
-    array = stored(np.arange(10), rows_per_shard=5)
+def test_a_shard_that_is_not_whole_is_named(tmp_path, damage):
+    write_shards(ArrayChunks([np.arange(10)], {}), tmp_path / "array", 5)
+    array = ShardedArray(tmp_path / "array")
     shard = array.folder / "shard-00001.npy"
     if damage is Path.touch:
         shard.unlink()
