@@ -145,3 +145,10 @@ def test_a_finished_run_ends_with_a_table_of_what_it_made(project):
     assert process.returncode == 0
     for text in ("images in", "1,797", "regions kept", "data/08_reporting/regions_sheet.png/"):
         assert text in output
+
+
+def test_the_pipelines_of_a_run_are_named_in_the_order_in_which_they_run(project):
+    with project.session():  # knows the registry
+        assert (
+            run_name({"pipeline_names": ["train", "mine", "dedup", "faces"], "env": None}) == "faces+dedup+train+mine"
+        )

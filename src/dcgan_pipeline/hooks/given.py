@@ -10,6 +10,7 @@ from kedro.pipeline import Node, Pipeline
 
 from dcgan_pipeline.config_loader import READ_BY_ALL, ProjectConfigLoader
 from dcgan_pipeline.errors import InputError, shortened
+from dcgan_pipeline.hooks.run_name import pipelines_of
 from dcgan_pipeline.parameters import flat
 from dcgan_pipeline.pipeline_registry import STAGES, register_pipelines
 from dcgan_pipeline.schema import Settings
@@ -96,7 +97,7 @@ def refuse_unread(run_params: Mapping[str, Any], pipeline: Pipeline, readers: Re
     """
     for name, value in flat(run_params.get("runtime_params") or {}).items():
         if not readers.among(pipeline.nodes, name):
-            run = "+".join(run_params.get("pipeline_names") or ["the default pipeline"])
+            run = "+".join(pipelines_of(run_params) or ["the default pipeline"])
             raise InputError(
                 f"a setting must be read by something that runs, and nothing in this run of {run} reads {name}, got "
                 f"{value!r}; {_fix(name, pipeline, readers)}leave it out"

@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from dcgan_pipeline.datasets.written_whole import saved_bytes
-from dcgan_pipeline.hooks.run_name import run_name
+from dcgan_pipeline.hooks.run_name import pipelines_of, run_name
 from dcgan_pipeline.tracking import recorder as recorders
 from dcgan_pipeline.tracking import run as runs
 from dcgan_pipeline.tracking.recorder import Recorder
@@ -134,7 +134,7 @@ def _tags(run_params: dict[str, Any]) -> dict[str, str]:
     from mlflow.tracking.context import registry
 
     parts = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions")
-    names = run_params.get("pipeline_names") or ["__default__"]
+    names = pipelines_of(run_params) or ["__default__"]
     command = _generate_kedro_command(**{part: run_params[part] for part in parts}, pipeline_names=names)
     tags = {name: value for name, value in run_params.items() if value} | {"kedro_command": command}
     return recorders.short_tags(registry.resolve_tags() | tags)
