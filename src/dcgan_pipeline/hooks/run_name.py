@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -34,7 +35,7 @@ def run_name(run_params: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def pipelines_of(run_params: dict[str, Any]) -> list[str]:
+def pipelines_of(run_params: Mapping[str, Any]) -> list[str]:
     """Name the pipelines that a run was given, in the order of the registry: `kedro run` has made a set of them."""
     order = {name: k for k, name in enumerate(pipelines)}
     return sorted(run_params.get("pipeline_names") or [], key=lambda name: order.get(name, len(order)))
