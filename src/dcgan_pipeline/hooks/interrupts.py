@@ -76,18 +76,28 @@ class InterruptHooks:
 
     def _going_on(self) -> str:
         """The command that runs the stages that were not done, from the checkpoint where there is one."""
-        from dcgan_pipeline.pipeline_registry import register_pipelines
-
-        waiting = {node.name for node in self._pipeline.nodes} - self._done
-        stages = [
-            name
-            for name, pipeline in register_pipelines().items()
-            if name not in ("unsupervised", "__default__") and waiting & {node.name for node in pipeline.nodes}
-        ]
+        stages = self._stages()
         params = dict(self._run_params.get("runtime_params") or {})
         if "train" in stages and self._has_checkpoint():
             params["train"] = {**(params.get("train") or {}), "resume": True}
         return command(self._run_params, pipeline_names=stages, runtime_params=params)
+
+    def _stages(self) -> list[str]:
+        """Those that were not done. Pipelines may share nodes: those that this run has whole come first."""
+        from dcgan_pipeline.pipeline_registry import register_pipelines
+
+        nodes = {
+            name: {node.name for node in pipeline.nodes}
+            for name, pipeline in register_pipelines().items()
+            if name not in ("unsupervised", "__default__")
+        }
+        in_run = {node.name for node in self._pipeline.nodes}
+        waiting, found = in_run - self._done, set[str]()
+        for name in sorted(nodes, key=lambda name: not nodes[name] <= in_run):
+            if waiting & nodes[name]:
+                found.add(name)
+                waiting -= nodes[name]
+        return [name for name in nodes if name in found]
 
     def _has_checkpoint(self) -> bool:
         if "checkpoints" not in self._pipeline.inputs():
