@@ -42,6 +42,13 @@ def test_limits_and_split_come_from_the_catalog(photos):
     assert sorted([*train.names, *test.names]) == list(catalog.load("raw_images").names)
 
 
+def test_a_folder_that_is_called_like_the_home_folder_is_read(photos):
+    below = photos.parent / "other/~"
+    below.mkdir(parents=True)
+    photos.rename(below / "photos")
+    assert len(RawImagesDataset(filepath=f"{below}/photos").load()) == 12
+
+
 @pytest.fixture
 def environment(tmp_path):
     """The catalog of an environment, with what `--params` gives."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,9 +27,9 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
     Loading lists the images and reads none of them. The folders that files lie in are their labels. Every form is in
     ``docs/sources.md``.
 
-    With ``split`` an entry is one part of a source. ``test`` and ``test_by_default`` are places of test images, under
-    ``filepath`` as Kedro makes paths absolute: the first is used before folders ``train`` and ``test`` of the source
-    are looked for, the second where there are none.
+    With ``split`` an entry is one part of a source. ``test`` and ``test_by_default`` are places of test images, each
+    under ``filepath``, since Kedro makes paths of that name absolute. The first is used before folders ``train`` and
+    ``test`` of the source are looked for, the second where there are none.
 
     Examples
     --------
@@ -68,7 +67,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = _as_given(filepath)
+        self._filepath = str(filepath)
         self._places = {"test": test or {}, "test_by_default": test_by_default or {}}
         self._limits, self._split, self._download_to = limits or {}, split, download_to
         self._storage = credentials or {}  # what fsspec needs to know: never described, and so never logged
@@ -78,7 +77,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
     def _location(self) -> str:
         """Where the images are, as far as that is known before they are listed."""
         is_test = (self._split or {}).get("part") == "test"
-        return _as_given(self._places["test"].get("filepath") if is_test else None) or self._filepath or ""
+        return (self._places["test"].get("filepath") if is_test else None) or self._filepath
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._location, "limits": self._limits, "split": self._split}
@@ -92,9 +91,9 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         def open_at(location: str, part: Split | None) -> ImageSource:
             return open_source(location, limits, part, folder, self._storage)
 
-        places = {name: _as_given(Place.parse(place, name).filepath) for name, place in self._places.items()}
+        places = {name: Place.parse(place, name).filepath for name, place in self._places.items()}
         if split is not None:
-            return open_part(open_at, self._filepath or "", split, **places)
+            return open_part(open_at, self._filepath, split, **places)
         if any(places.values()):
             raise InputError(
                 f"a place of test images needs a split, and {self._location} has none; add split: {{part: test}}"
@@ -123,8 +122,3 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         buffer = io.BytesIO()
         sheet.save(buffer, "PNG")
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode())
-
-
-def _as_given(filepath: str | None) -> str | None:
-    """Kedro makes relative paths absolute before they get here, and takes "~/photos" for one."""
-    return None if filepath is None else re.sub(r"^.*?/(?=~/)", "", str(filepath))

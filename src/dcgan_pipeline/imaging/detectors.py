@@ -105,7 +105,7 @@ class _YuNet:
     def __init__(self, settings: YuNetSettings) -> None:
         import cv2
 
-        file = Path(settings.model).expanduser() if settings.model else None
+        file = Path(settings.model) if settings.model else None
         if file is None or not file.is_file():
             raise InputError(
                 f"faces.yunet.model must be the path of YuNet's ONNX file, and got {settings.model or 'none'}"
