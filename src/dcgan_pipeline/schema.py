@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
@@ -165,6 +166,13 @@ def split_quoted(text: str, separator: str) -> list[str]:
         return next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error:
         raise ValueError(f"quotes must be around a whole item, and doubled inside of it, got {text}") from None
+
+
+def joined(items: Iterable[str], separator: str) -> str:
+    """Join items so that :func:`split_quoted` gives them back."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="").writerow(items)
+    return text.getvalue()
 
 
 def _settings_in(annotation: Any) -> type[BaseModel] | None:

@@ -98,6 +98,6 @@ def test_a_command_is_one_that_a_shell_takes():
         "runtime_params": {"source": "/a b", "train": {"resume": True}},
     }
     assert command(asked) == "kedro run --pipelines=train '--params=source=/a b,train.resume=true'"
-    asked["runtime_params"] = {"source": '/a, "b"/c'}
+    asked["runtime_params"] = {"source": '/a, "b"/c', "sample": {"classes": ["a+b", 'c, "d"']}}
     *_, params = shlex.split(command(asked))
     assert read_params([params.removeprefix("--params=")]) == asked["runtime_params"]

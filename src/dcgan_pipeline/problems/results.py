@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import os
 import re
 import shlex
@@ -17,6 +15,7 @@ from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.machine import path_problem, shown
+from dcgan_pipeline.schema import joined
 
 _NO_VERSION = re.compile(r"(?:^|\s)(\w+): Did not find any versions")
 _LOADED = re.compile(r"(\w+): Failed while loading data from dataset")
@@ -72,9 +71,8 @@ def command(run_params: dict[str, Any], **changed: Any) -> str:
         words.append(f"--pipelines={','.join(names)}")
     given = {name: value for name, value in flat(asked.get("runtime_params") or {}).items() if _is_read(name, names)}
     if given:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="").writerow([f"{name}={_given(value)}" for name, value in given.items()])
-        words.append(shlex.quote(f"--params={text.getvalue()}"))
+        text = joined((f"{name}={_given(value)}" for name, value in given.items()), ",")
+        words.append(shlex.quote(f"--params={text}"))
     return " ".join(words)
 
 
@@ -93,7 +91,7 @@ def _is_read(setting: str, names: list[str]) -> bool:
 def _given(value: Any) -> Any:
     """As ``--params`` takes it."""
     if isinstance(value, list | tuple):
-        return "+".join(map(str, value))
+        return joined(map(str, value), "+")
     return {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else value
 
 
