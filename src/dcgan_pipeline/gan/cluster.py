@@ -29,7 +29,7 @@ from torch import distributed
 from dcgan_pipeline.engine import EngineSettings, start_ray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.checkpoints import step_of
-from dcgan_pipeline.gan.parallel import join
+from dcgan_pipeline.gan.parallel import MEND_DEATH, join
 from dcgan_pipeline.gan.plan import Plan
 from dcgan_pipeline.gan.run import Finished, Reports, follow, lead
 from dcgan_pipeline.progress import Advance
@@ -65,8 +65,7 @@ def run_on_ray(plan: Plan, device: torch.device, reports: Reports, engine: Engin
             if attempt + 1 == _ATTEMPTS:
                 raise InputError(
                     f"all processes of a training must live through it, and {_ATTEMPTS} times one did not ({death}); "
-                    "if memory ran out, lower train.processes or train.batch_size; train.resume=true goes on from the "
-                    "last checkpoint"
+                    f"{MEND_DEATH}"
                 ) from death
             where = f"the checkpoint of step {step_of(desk.checkpoint)}" if desk.checkpoint else "where it began"
             logger.warning("a process of the training died (%s); going on from %s", death, where)

@@ -24,6 +24,10 @@ from torch.multiprocessing import ProcessExitedException
 from dcgan_pipeline.engine import end_with_parent
 from dcgan_pipeline.errors import InputError
 
+MEND_DEATH = (
+    "if memory ran out, lower train.processes or train.batch_size; train.resume=true goes on from the last checkpoint"
+)
+
 
 class Group:
     """Processes that train together; without a size, one that trains alone."""
@@ -158,9 +162,7 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
             except ProcessExitedException as death:
                 how = death.signal_name or death
                 raise InputError(
-                    f"all processes of a training must live through it, and one did not ({how}); "
-                    "if memory ran out, lower train.processes or train.batch_size; train.resume=true goes on from the "
-                    "last checkpoint"
+                    f"all processes of a training must live through it, and one did not ({how}); {MEND_DEATH}"
                 ) from None
             raise
         finally:
