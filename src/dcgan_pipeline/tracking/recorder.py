@@ -131,18 +131,8 @@ def current() -> Recorder | None:
     return _current
 
 
-@contextmanager
-def recording(recorder: Recorder) -> Iterator[Recorder]:
-    """Make a recorder this process's, and that of the processes that it starts."""
-    begin(recorder)
-    try:
-        yield recorder
-    finally:
-        end()
-
-
 def begin(recorder: Recorder) -> None:
-    """Make a recorder this process's until :func:`end`."""
+    """Make a recorder this process's, and that of the processes that it starts, until :func:`end`."""
     global _current
     _current = recorder
     os.environ[_ENVIRONMENT] = str(recorder.journal.folder)
