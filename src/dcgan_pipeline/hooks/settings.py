@@ -78,7 +78,7 @@ def _refuse_unknown(values: Mapping[str, Any], given: Mapping[str, Any], in_file
         if name in places and name not in given:
             raise InputError(
                 f"{name} must be given for a run, and a parameters file gives it, as {values[name]!r}; write "
-                f"--params={name}=..., or the place itself in conf/local/catalog.yml"
+                f"--params={name}=..., or keep places of images in conf/local/globals.yml, others in catalog.yml"
             )
 
 
