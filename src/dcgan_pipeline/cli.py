@@ -53,6 +53,32 @@ def _known_runner(ctx: click.Context, param: click.Parameter, value: Any) -> Any
     return value
 
 
+_CHOICES = {
+    "pipeline",
+    "pipelines",
+    "nodes",
+    "node_names",
+    "tags",
+    "from_nodes",
+    "to_nodes",
+    "from_inputs",
+    "to_outputs",
+}
+
+
+class _Chosen(click.Option):
+    """An option that chooses what runs: without a name (``--pipelines=$UNSET``) Kedro would run everything."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip(" ,") and _is_typed(ctx, self.name or ""):
+            raise _Refused(f"{self.opts[0]} must name what is to run, got {value!r}; name it, or leave the option out")
+        return super().type_cast_value(ctx, value)
+
+
+def _is_typed(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
 def _with_params(command: click.Command) -> click.Command:
     """Replace the option of Kedro's command that reads its values as YAML 1.1: 010 would be 8, and on True."""
     ours = _Params(["--params"], type=click.UNPROCESSED, multiple=True, callback=_read, help=_HELP)
@@ -61,6 +87,8 @@ def _with_params(command: click.Command) -> click.Command:
     for option in made.params:
         if option.name == "runner":
             option.callback = _known_runner
+        elif option.name in _CHOICES:
+            option.__class__ = _Chosen
     return made
 
 
