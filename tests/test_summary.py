@@ -13,12 +13,14 @@ METRICS = {
     "dedup.removed": 7.0,
     "faces.images": 1234567.0,
     "preprocess.images_rejected": 0.0,
+    "preprocess.files_passed_over": 3.0,
 }
 
 
 def test_rows_stand_in_the_order_of_the_stages_whatever_the_order_of_the_metrics():
     assert summary_rows(METRICS, {}) == [
         ("images in", "1,234,567"),
+        ("files passed over", "3"),
         ("images rejected", "0"),
         ("duplicates removed", "7"),
         ("training steps", "12,345"),

@@ -12,6 +12,7 @@ _LINES = {
     "faces.images": ("images in", "{:,.0f}"),
     "faces.regions_kept": ("regions kept", "{:,.0f}"),
     "preprocess.images_out": ("images cut out", "{:,.0f}"),
+    "preprocess.files_passed_over": ("files passed over", "{:,.0f}"),
     "preprocess.images_rejected": ("images rejected", "{:,.0f}"),
     "dedup.removed": ("duplicates removed", "{:,.0f}"),
     "dedup.known": ("of them known from older sets", "{:,.0f}"),
