@@ -2,8 +2,7 @@
 # Guess: batch norm turns a channel of one constant value into zeros, and float32 does so more exactly than bfloat16.
 # Seen (torch 2.15.0, CPU) with the epsilon of 1e-8 that DCGAN's authors use: float32 in channels_last gives up to 0.77
 # where the constant is 300.7, since the mean is a few units in the last place off and is multiplied by 1 / sqrt(1e-8);
-# contiguous float32 gives 0.12, bfloat16 exactly 0. Constants that float32
-# adds exactly (1.0) give 0.
+# contiguous float32 gives 0.12, bfloat16 exactly 0. Constants that float32 adds exactly (1.0) give 0.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
