@@ -154,6 +154,15 @@ def test_inside_images_are_in_the_unit_range_and_outside_they_are_centred(shape)
     torch.testing.assert_close(seen["d"], (x + 1) / 2)
 
 
+def test_g_goes_on_from_the_maps_of_any_layer(shape):
+    network = started(conditional.ConditionalGenerator(shape)).eval()
+    z, labels = torch.rand(3, shape.latent_dim), torch.arange(3) % shape.labels
+    maps = network.activations(z, labels)
+    assert len(maps) == len(network.norms) + 1
+    for layer, h in enumerate(maps):
+        assert torch.equal(network.onwards(h, layer, labels), network(z, labels))
+
+
 def test_an_architecture_without_labels_has_the_plain_networks(shape):
     plain = Architecture(**{k: v for k, v in SHAPE.items() if k not in ("labels", "hidden")})
     assert type(build_generator(plain)) is networks.Generator

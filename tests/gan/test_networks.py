@@ -82,6 +82,23 @@ def test_the_output_of_g_is_the_tanh_of_its_last_convolution():
     assert len(network.norms) == len(network.convs) - 1
 
 
+def test_g_goes_on_from_the_maps_of_any_layer():
+    network = Generator(architecture(image_size=32, strides=(1, 2))).eval()
+    z = torch.rand(3, 6)
+    maps = network.activations(z)
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (12, 4, 4),
+        (12, 8, 8),
+        (6, 8, 8),
+        (6, 16, 16),
+        (3, 16, 16),
+        (3, 32, 32),
+    ]
+    for layer, h in enumerate(maps):
+        assert torch.equal(network.onwards(h, layer), network(z))
+    assert not torch.equal(network.onwards(torch.zeros_like(maps[2]), 2), network(z))
+
+
 def test_the_projection_of_g_is_normalised_unit_by_unit():
     network, seen = Generator(architecture()), []
     network.project_norm.register_forward_hook(lambda _, __, output: seen.append(output))

@@ -99,7 +99,9 @@ def test_names_of_a_user_s_own_files_are_found(tmp_path):
         "labels_{part}": {"type": "pandas.CSVDataset", "filepath": "${runtime_params:deep.er, x}_{part}.csv"},
     }
     (tmp_path / "photos/catalog_mine.yml").write_text(yaml.safe_dump(own))
-    (tmp_path / "photos/parameters_visualize.yml").write_text("visualize: {grid_side: '${runtime_params:side, 3}'}")
+    (tmp_path / "photos/parameters_visualize.yml").write_text(
+        "visualize: {sample_grid: {side: '${runtime_params:side, 3}'}}"
+    )
     found = readers(tmp_path)
     assert {"mine", "deep.er", "side", "source"} <= found.names()
     for name, given in {"train": {"mine": "a"}, "features": {"deep": {"er": "a"}}, "visualize": {"side": 4}}.items():

@@ -67,13 +67,32 @@ class ConditionalGenerator(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Generate from z (batch, latent_dim) and class numbers, int64 (batch,): (batch, C, S, S)."""
+        return self.onwards(self._first(z, labels), 0, labels)
+
+    def activations(self, z: Tensor, labels: Tensor) -> list[Tensor]:
+        """Return every layer's maps after ReLU, without the labels' own: the projection's, then each convolution's but
+        the last, which makes the image.
+        """
+        maps = [self._first(z, labels)]
+        for k in range(len(self.norms)):
+            maps.append(self._next(maps[-1], k, labels))
+        return maps
+
+    def onwards(self, h: Tensor, layer: int, labels: Tensor) -> Tensor:
+        """Generate from the maps of a layer, as :meth:`activations` numbers them: (batch, C, S, S)."""
+        for k in range(layer, len(self.norms)):
+            h = self._next(h, k, labels)
+        return 2 * torch.sigmoid(self.convs[-1](_join(h, F.one_hot(labels, self.labels)))) - 1
+
+    def _first(self, z: Tensor, labels: Tensor) -> Tensor:
         code = F.one_hot(labels, self.labels)  # (batch, labels)
         h = F.relu(self.hidden_norm(self.hidden(_join(z, code))))  # (batch, hidden)
         h = F.relu(self.project_norm(self.project(_join(h, code))))  # (batch, maps * base * base)
-        h = h.view(len(z), *self.top)  # (batch, maps, base, base)
-        for conv, norm in zip(self.convs, self.norms, strict=False):
-            h = F.relu(norm(conv(_join(h, code))))  # half the maps an octave, twice the side
-        return 2 * torch.sigmoid(self.convs[-1](_join(h, code))) - 1
+        return h.view(len(z), *self.top)  # (batch, maps, base, base)
+
+    def _next(self, h: Tensor, k: int, labels: Tensor) -> Tensor:
+        code = F.one_hot(labels, self.labels)
+        return F.relu(self.norms[k](self.convs[k](_join(h, code))))  # half the maps an octave, twice the side
 
 
 class ConditionalDiscriminator(nn.Module):

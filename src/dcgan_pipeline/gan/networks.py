@@ -51,11 +51,29 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate from z of shape (batch, latent_dim): (batch, C, S, S)."""
-        h = F.relu(self.project_norm(self.project(z)))  # (batch, maps * base * base)
-        h = h.view(len(z), *self.top)  # (batch, maps, base, base)
-        for conv, norm in zip(self.convs, self.norms, strict=False):
-            h = F.relu(norm(conv(h)))  # half the maps an octave, twice the side
+        return self.onwards(self._first(z), 0)
+
+    def activations(self, z: Tensor) -> list[Tensor]:
+        """Return every layer's maps after ReLU, for z of shape (batch, latent_dim): the projection's, then each
+        convolution's but the last, which makes the image.
+        """
+        maps = [self._first(z)]
+        for k in range(len(self.norms)):
+            maps.append(self._next(maps[-1], k))
+        return maps
+
+    def onwards(self, h: Tensor, layer: int) -> Tensor:
+        """Generate from the maps of a layer, as :meth:`activations` numbers them: (batch, C, S, S)."""
+        for k in range(layer, len(self.norms)):
+            h = self._next(h, k)
         return torch.tanh(self.convs[-1](h))
+
+    def _first(self, z: Tensor) -> Tensor:
+        h = F.relu(self.project_norm(self.project(z)))  # (batch, maps * base * base)
+        return h.view(len(z), *self.top)  # (batch, maps, base, base)
+
+    def _next(self, h: Tensor, k: int) -> Tensor:
+        return F.relu(self.norms[k](self.convs[k](h)))  # half the maps an octave, twice the side
 
 
 class Discriminator(nn.Module):

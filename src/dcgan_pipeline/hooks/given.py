@@ -17,7 +17,6 @@ from dcgan_pipeline.schema import Settings
 
 _GROUPING = {"group_duplicates", "group_apart", "group_new_duplicates"}
 _JUDGING = {"judge_features", "compare_baselines"}
-_WALK = {"walk_latent_space"}
 # A node gets the settings of its stage as a whole. These are read by some of the stage's nodes alone.
 READ_BY = {
     "faces.sheet_images": {"draw_contact_sheet"},
@@ -35,10 +34,6 @@ READ_BY = {
     "evaluate.judged_on": {*_JUDGING, "judge_samples"},
     "baselines.supervised": {"compare_baselines"},
     "baselines.fine_tuned": {"compare_baselines"},
-    "visualize.grid_side": {"draw_samples"},
-    "visualize.walk_points": _WALK,
-    "visualize.walk_steps": _WALK,
-    "visualize.frame_seconds": {"animate_training"},
 }
 
 

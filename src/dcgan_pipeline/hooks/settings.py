@@ -57,7 +57,8 @@ class SettingsHooks:
         refuse_unread(run_params, pipeline, readers)
         shared = {name: values[name] for name in SharedSettings.model_fields if name in values}
         SharedSettings.parse(shared, "")
-        needed = [name for name in stage_settings() if f"params:{name}" in pipeline.inputs()]
+        read = {name.removeprefix("params:").split(".")[0] for name in pipeline.inputs() if name.startswith("params:")}
+        needed = [name for name in stage_settings() if name in read]
         parsed = {name: stage_settings()[name].parse(values[name], name) for name in needed}
         refuse_inert(given, _as_read(parsed, pipeline))
         _check_together(parsed, pipeline, catalog)

@@ -11,17 +11,35 @@ from dcgan_pipeline.schema import Settings
 LARGEST_GRID = 10_000  # samples: 100 a side
 
 
-class VisualizeSettings(Settings):
-    """``params:visualize``."""
+class SampleGridSettings(Settings):
+    """``params:visualize.sample_grid``."""
 
-    grid_side: int = Field(default=10, ge=2)
-    """Samples a side of the grid."""
-    walk_points: int = Field(default=9, ge=2)
-    """Random points of z that the walk visits (paper, figure 4)."""
-    walk_steps: int = Field(default=10, ge=2)
-    """Images from one point to the next, both ends included."""
+    side: int = Field(default=10, ge=2)
+    """Samples a side."""
+
+
+class AnimationSettings(Settings):
+    """``params:visualize.training_animation``."""
+
     frame_seconds: float = Field(default=0.4, gt=0)
-    """Time a frame of the animation is shown."""
+    """Time a frame is shown."""
+
+
+class WalkSettings(Settings):
+    """``params:visualize.latent_walk``."""
+
+    points: int = Field(default=9, ge=2)
+    """Random points of z that the walk visits (paper, figure 4)."""
+    steps: int = Field(default=10, ge=2)
+    """Images from one point to the next, both ends included."""
+
+
+class VisualizeSettings(Settings):
+    """``params:visualize``: for each figure, under the name of its entry, what it is drawn by."""
+
+    sample_grid: SampleGridSettings = SampleGridSettings()
+    training_animation: AnimationSettings = AnimationSettings()
+    latent_walk: WalkSettings = WalkSettings()
 
 
 class SampleSettings(Settings):

@@ -17,7 +17,7 @@ def draw_samples(
     gan: Weights,
     images: ShardedArray,
     duplicates: pd.DataFrame,
-    visualize: dict[str, Any],
+    sample_grid: dict[str, Any],
     seed: int,
     device: str,
 ) -> Figure:
@@ -26,33 +26,33 @@ def draw_samples(
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.sampling import sample
     from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.inspection.gan_figures import sample_grid
-    from dcgan_pipeline.inspection.settings import VisualizeSettings
+    from dcgan_pipeline.inspection import gan_figures
+    from dcgan_pipeline.inspection.settings import SampleGridSettings
     from dcgan_pipeline.randomness import numpy_stream
 
     check_same_images(gan=gan, images=images, duplicates=duplicates)
-    count = VisualizeSettings.parse(visualize, "visualize").grid_side ** 2
+    count = SampleGridSettings.parse(sample_grid, "visualize.sample_grid").side ** 2
     rows = kept_rows(duplicates)
     real = images[numpy_stream(seed, "real images").choice(rows, min(count, len(rows)), replace=False)]
     drawn = sample(gan, count, seed, resolve_device(device))
-    return sample_grid(drawn, real, gan.settings["step"], gan.settings["architecture"].get("labels", 0))
+    return gan_figures.sample_grid(drawn, real, gan.settings["step"], gan.settings["architecture"].get("labels", 0))
 
 
-def animate_training(training_samples: ShardedArray, visualize: dict[str, Any]) -> Animation:
+def animate_training(training_samples: ShardedArray, training_animation: dict[str, Any]) -> Animation:
     """Animate the samples of one fixed z through training."""
-    from dcgan_pipeline.inspection.gan_figures import training_animation
-    from dcgan_pipeline.inspection.settings import VisualizeSettings
+    from dcgan_pipeline.inspection import gan_figures
+    from dcgan_pipeline.inspection.settings import AnimationSettings
 
-    seconds = VisualizeSettings.parse(visualize, "visualize").frame_seconds
-    return training_animation(training_samples[:], training_samples.attrs["steps"], seconds)
+    seconds = AnimationSettings.parse(training_animation, "visualize.training_animation").frame_seconds
+    return gan_figures.training_animation(training_samples[:], training_samples.attrs["steps"], seconds)
 
 
-def walk_latent_space(gan: Weights, visualize: dict[str, Any], seed: int, device: str) -> Figure:
+def walk_latent_space(gan: Weights, latent_walk: dict[str, Any], seed: int, device: str) -> Figure:
     """Draw the walk between random points of z (paper 6.1)."""
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection.gan_figures import latent_walk, walk_figure
-    from dcgan_pipeline.inspection.settings import VisualizeSettings
+    from dcgan_pipeline.inspection import gan_figures
+    from dcgan_pipeline.inspection.settings import WalkSettings
 
-    settings = VisualizeSettings.parse(visualize, "visualize")
-    walk = latent_walk(gan, settings.walk_points, settings.walk_steps, seed, resolve_device(device))
-    return walk_figure(walk, gan.settings["architecture"].get("labels", 0))
+    settings = WalkSettings.parse(latent_walk, "visualize.latent_walk")
+    walk = gan_figures.latent_walk(gan, settings.points, settings.steps, seed, resolve_device(device))
+    return gan_figures.walk_figure(walk, gan.settings["architecture"].get("labels", 0))
