@@ -58,7 +58,7 @@ def test_a_tar_whose_last_file_is_a_zip_is_a_tar(make_zip, tmp_path):
 
 
 def test_a_place_with_nothing_at_it_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"there is nothing at .*nowhere; put your images there or change the entry"):
+    with pytest.raises(InputError, match=r"there is nothing at .*nowhere; put your images there, or give "):
         open_source(str(tmp_path / "nowhere"))
 
 

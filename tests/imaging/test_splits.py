@@ -83,6 +83,13 @@ def test_validation_images_are_not_learned_from_where_there_are_test_images(pack
         assert sum(number for reason, number in source.passed_over.items() if reason.is_loss) == 2
 
 
+def test_a_text_beside_the_one_folder_that_holds_the_parts_does_not_hide_them(pack):
+    location = pack(["README.md", "data/LICENSE", *names_of(above="data/")])
+    assert len(open_source(location, split=TRAIN)) == 8
+    assert len(open_source(location, split=TEST)) == 4
+    assert open_source(location, split=TEST).files_passed_over == 10
+
+
 def test_the_counts_of_the_parts_are_said(pack):
     source = open_source(pack(names_of()), split=TRAIN)
     assert {reason.text: count for reason, count in source.passed_over.items() if count} == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,7 +27,7 @@ from dcgan_pipeline.imaging.sources.labels_file import with_labels_of_file
 from dcgan_pipeline.imaging.sources.lmdb_source import DATA as LMDB_DATA
 from dcgan_pipeline.imaging.sources.patterns import Glob, expand_braces, has_braces, split_glob
 from dcgan_pipeline.imaging.sources.places import Place, RemotePlace, place_at
-from dcgan_pipeline.imaging.sources.sieve import Sieve, looks_like_an_image
+from dcgan_pipeline.imaging.sources.sieve import Reason, Sieve, looks_like_an_image
 from dcgan_pipeline.imaging.splits import Split, take_part
 from dcgan_pipeline.imaging.torchvision_sets import SCHEME as TORCHVISION
 from dcgan_pipeline.imaging.torchvision_sets import open_torchvision_set
@@ -79,7 +80,7 @@ def source_exists(location: str) -> bool:
         return True
     first = place_at(next(expand_braces(location))) if has_braces(location) else place
     glob = split_glob(first.location)
-    return any(True for _ in _matches(glob, None)) if glob else first.kind() is not None
+    return any(True for _ in _matches(glob, glob.sieve())) if glob else first.kind() is not None
 
 
 def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapping[str, Any] | None) -> ImageSource:
@@ -95,14 +96,16 @@ def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapp
         return _open_folder(place, limits, storage)
     if kind == "file":
         return _open_archive(place, limits, storage)
-    if has_braces(location) or (glob and glob.pattern.endswith(".tar")):
-        return TarSource(location, limits, _shards(location, storage))
+    if has_braces(location) or (glob and _is_shard(glob.pattern)):
+        counts: Counter[Reason] = Counter()
+        shards = list(_shards(location, storage, counts))
+        return TarSource(location, limits, shards, passed_over=counts)
     if glob:
         return _open_glob(location, glob, limits, storage)
     raise InputError(
         "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits or "
-        f"torchvision://<set>/<part>, and there is nothing at {location}; put your images there or change the entry "
-        "in the catalog"
+        f"torchvision://<set>/<part>, and there is nothing at {location}; put your images there, or give their place: "
+        "--params=source=... for one run, `source:` in the environment's globals.yml for all"
     )
 
 
@@ -136,28 +139,34 @@ def _refuse_shards(source: ImageSource) -> None:
 
 
 def _open_glob(location: str, glob: Glob, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:
-    if glob.pattern.endswith(".zip"):
+    if glob.pattern.lower().endswith(".zip"):
         raise InputError(f"shards must be tars, got {location}; give one zip, or unpack them into a folder")
     if isinstance(place_at(glob.root), RemotePlace):
         return RemoteFolderSource(glob.root, limits, glob.pattern, storage)
     return FolderSource(glob.root, limits, glob.pattern)
 
 
-def _shards(location: str, storage: Mapping[str, Any] | None) -> Iterator[Place]:
+def _shards(location: str, storage: Mapping[str, Any] | None, counts: Counter[Reason]) -> Iterator[Place]:
     """The tars that a location with braces or wildcards names, in its order."""
     for name in expand_braces(location):
-        if not name.endswith(".tar"):
+        if not _is_shard(name):
             raise InputError(f"braces must name shards that end in .tar, got {location}; for images, use wildcards")
         glob = split_glob(place_at(name).location)
         if glob is None:
             yield place_at(name, storage)
         else:
-            yield from _matches(glob, storage)
+            sieve = glob.sieve()
+            yield from _matches(glob, sieve, storage)
+            counts += sieve.passed_over
 
 
-def _matches(glob: Glob, storage: Mapping[str, Any] | None) -> Iterator[Place]:
+def _is_shard(name: str) -> bool:
+    return name.lower().endswith(".tar")
+
+
+def _matches(glob: Glob, sieve: Sieve, storage: Mapping[str, Any] | None = None) -> Iterator[Place]:
     root = place_at(glob.root, storage)
-    return (root.child(found.name) for found in root.walk(Sieve(glob.matcher()), glob.depth))
+    return (root.child(found.name) for found in root.walk(sieve, glob.depth))
 
 
 def _open_archive(place: Place, limits: Limits, storage: Mapping[str, Any] | None) -> ImageSource:

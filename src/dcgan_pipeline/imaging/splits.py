@@ -101,7 +101,9 @@ def find_folders(source: ImageSource) -> Folders | None:
     if not source.names.contain(rb"(?i)train(ing)?/"):  # quick, for sources of millions of other names
         return None
     for level in (0, 1):
-        tops = {_folder_at(name, source.above + level) for name in source.names}
+        # A README beside the folders is no image that would lie outside of them.
+        placed = ((_folder_at(name, source.above + level), name) for name in source.names)
+        tops = {top for top, name in placed if top or looks_like_an_image(name)}
         train = {top for top in tops if top.lower() in _TRAIN}
         test = {top for top in tops if top.lower() in _TEST} or {top for top in tops if top.lower() in _VALIDATION}
         if train and test:

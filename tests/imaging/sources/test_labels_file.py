@@ -7,6 +7,7 @@ import pytest
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.open_source import open_source
+from dcgan_pipeline.imaging.sources.sieve import has_losses
 
 NAMES = [f"{k // 4:05}/img{k:08}.png" for k in range(8)]
 
@@ -62,6 +63,7 @@ def test_labels_that_miss_are_counted(pack):
     assert counts(source) == {
         "dataset.json, which holds the labels": 1,
         "labels in dataset.json of files that are not there": 1,
+        "images that dataset.json gives no label": 4,
         "labels in dataset.json that are no whole numbers, and so no classes": 2,
     }
 
@@ -78,3 +80,31 @@ def test_one_that_cannot_be_read_is_an_input_error(pack):
         InputError, match=r"a dataset\.json must be JSON that can be read, and dataset\.json of .* is not"
     ):
         pack([(name, b"") for name in NAMES] + [("dataset.json", b'{"labels": [[')])
+
+
+def test_one_entry_that_is_no_pair_does_not_cost_the_labels_of_all(pack):
+    source = pack(files({"labels": [*([name, k % 2] for k, name in enumerate(NAMES)), [3, 1], "a.png"]}))
+    assert source.labels.tolist() == [0, 1] * 4
+    assert counts(source)["entries in dataset.json that are no name and label"] == 2
+
+
+def test_of_two_labels_of_a_file_the_last_counts_and_a_count_says_so(pack):
+    source = pack(files({"labels": [[name, k % 2] for k, name in enumerate(NAMES)] + [[NAMES[0], 1], [NAMES[1], 1]]}))
+    assert source.labels.tolist() == [1, 1] + [0, 1] * 3
+    assert counts(source)["files that dataset.json gives two labels, of which the last counts"] == 1
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_of_one_name_have_its_label(make_zip, make_tar):
+    entries = files({"labels": [["a.png", 1], ["b.png", 2]]}, names=["a.png", "a.png", "b.png"])
+    for make in (make_zip, make_tar):
+        assert open_source(str(make(entries))).labels.tolist() == [0, 0, 1]
+
+
+def test_a_pattern_that_leaves_it_out_says_that_labels_are_left_out(tmp_path):
+    for name, data in files({"labels": [[name, 0] for name in NAMES]}):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    source = open_source(f"{tmp_path}/**/*.png")
+    assert counts(source) == {"dataset.json that the pattern leaves out, and so labels (give the folder)": 1}
+    assert has_losses(source.passed_over)

@@ -46,6 +46,15 @@ def test_a_folder_with_wildcards_in_its_name_is_that_folder(tree):
     assert list(open_source(f"{tree}/photos [2020]*").names) == ["a.jpg"]
 
 
+def test_files_left_out_for_their_capitals_are_counted_as_losses(tree):
+    (tree / "x" / "PHOTO.JPG").write_text("")
+    (tree / "x" / "notes.txt").write_text("")
+    source = open_source(f"{tree}/x/*.jpg")
+    counts = {reason.text: (count, reason.is_loss) for reason, count in source.passed_over.items()}
+    assert counts["files that the pattern leaves out for their capitals ([jJ][pP][gG] takes both)"] == (1, True)
+    assert list(open_source(f"{tree}/x/*.[jJ][pP][gG]").names) == ["PHOTO.JPG", "c.jpg"]
+
+
 def test_a_pattern_that_nothing_matches_is_an_input_error(tree):
     with pytest.raises(InputError, match=r"must hold at least one file, and .*\*\.gif holds none"):
         open_source(f"{tree}/*.gif")

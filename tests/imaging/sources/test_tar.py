@@ -12,6 +12,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageError, TarSource
+from dcgan_pipeline.imaging.sources.sieve import described
 
 SAMPLES = [
     ("000.cls", b"7\n"),
@@ -115,7 +116,7 @@ def test_labels_that_cannot_be_used_are_counted(make_tar):
     names = ["0.png", "0.cls=", "1.png", "1.cls=a", "2.png", "2.x.cls=a", "2.y.cls=b", "3.png", "3.cls=b"]
     source = tar_of_pictures(make_tar, *names)
     assert labels_by_name(source) == ["", "a", "", "b"]
-    assert counts(source) == {".cls": 3, "companions": 2}
+    assert counts(source) == {".cls": 3, "companions": 2, "images": 2}
 
 
 def test_a_hard_link_has_the_label_of_its_file(tmp_path):
@@ -308,3 +309,39 @@ def test_a_tar_that_has_gone_is_an_input_error(make_tar):
     path.unlink()
     with pytest.raises(InputError, match=r"must stay within reach .*FileNotFoundError"):
         source.read(0)
+
+
+def test_tars_that_were_joined_byte_by_byte_are_read_to_the_last(make_tar, tmp_path):
+    tars = [make_tar([(f"{k}/0.png", b"%d" % k), (f"{k}/1.png", b"-")], f"{k}.tar").read_bytes() for k in range(3)]
+    (tmp_path / "all.tar").write_bytes(b"".join(tars))
+    source = open_source(str(tmp_path / "all.tar"))
+    assert list(source.names) == [f"{k}/{j}.png" for k in range(3) for j in range(2)]
+    assert [source.read(row) for row in (0, 2, 4)] == [b"0", b"1", b"2"]
+    assert not source.passed_over.total()
+
+
+def test_bytes_behind_the_end_of_a_tar_are_counted(make_tar, tmp_path):
+    whole = make_tar([("0.png", b"")]).read_bytes()
+    (tmp_path / "more.tar").write_bytes(whole + b"signature" * 100)
+    source = open_source(str(tmp_path / "more.tar"))
+    assert list(source.names) == ["0.png"]
+    assert described(source.passed_over) == "tars with bytes behind their end that are no tar: 1"
+
+
+@pytest.mark.parametrize(
+    "others", [[("1.png", b""), ("2.cls", b"b"), ("2.png", b"")], [("1.png", b""), ("README", b"")]]
+)
+def test_images_that_lose_their_folders_labels_to_a_cls_are_counted(make_tar, others):
+    entries = [("cat/0.png", b""), ("cat/0.cls", b"a"), *((f"dog/{name}", data) for name, data in others)]
+    source = open_source(str(make_tar(entries)))
+    counts = {reason.text: count for reason, count in source.passed_over.items()}
+    assert counts["images without a label, where others have one of a .cls"] == 1
+
+
+def test_what_is_passed_over_beside_shards_is_counted(make_tar, tmp_path):
+    for name in ("0.tar", ".1.tar", "2.TAR", "3.tar.gz"):
+        make_tar([("0.png", b"")], name)
+    source = open_source(f"{tmp_path}/*.tar")
+    assert list(source.names) == ["0.tar/0.png"]
+    assert source.files_passed_over == 3
+    assert list(open_source(f"{tmp_path}/*.TAR").names) == ["2.TAR/0.png"]

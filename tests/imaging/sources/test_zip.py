@@ -6,12 +6,15 @@ import random
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError, ZipSource
 from dcgan_pipeline.imaging.sources.sieve import Sieve
@@ -177,3 +180,40 @@ def test_a_file_that_lies_outside_the_zip_is_rejected(tmp_path, offset):
     with pytest.raises(ImageError, match=r"lies outside|overlaps"):
         source.read(0)
     assert source.read(1) == b"y"
+
+
+def packed_by_another(name, field=b""):
+    """A zip of one file whose name is bytes, with no word of what they are (zip 3.0, macOS)."""
+    mark = "x" * len(name)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo(mark)
+        info.extra = field
+        archive.writestr(info, b"data")
+    return io.BytesIO(buffer.getvalue().replace(mark.encode(), name))
+
+
+def unicode_path(standard, name):
+    """The extra field of a name in UTF-8 (APPNOTE 4.6.9)."""
+    data = struct.pack("<BL", 1, zlib.crc32(standard)) + name.encode()
+    return struct.pack("<2H", 0x7075, len(data)) + data
+
+
+@pytest.mark.parametrize(
+    ("raw", "field", "name"),
+    [
+        ("café/猫.png".encode(), b"", "café/猫.png"),
+        ("café/0.png".encode("cp437"), b"", "café/0.png"),
+        (b"caf\xff/0.png", unicode_path(b"caf\xff/0.png", "café/0.png"), "café/0.png"),
+        ("café/0.png".encode("cp437"), unicode_path(b"another", "wrong/0.png"), "café/0.png"),
+    ],
+)
+def test_names_of_archivers_that_do_not_say_how_they_are_coded(raw, field, name):
+    assert list(read_directory(packed_by_another(raw, field), Sieve()).names) == [name]
+
+
+def test_zips_that_were_joined_byte_by_byte_are_refused(make_zip, tmp_path):
+    zips = [make_zip([(f"{k}.png", b"data")], f"{k}.zip").read_bytes() for k in range(2)]
+    (tmp_path / "all.zip").write_bytes(b"".join(zips))
+    with pytest.raises(InputError, match=rf"another zip lies in its first {len(zips[0])} bytes"):
+        open_source(str(tmp_path / "all.zip"))

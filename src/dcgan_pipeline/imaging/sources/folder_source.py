@@ -45,7 +45,7 @@ class FolderSource(FileSource):
     ) -> None:
         self.root = location
         glob = Glob(location, pattern)
-        sieve = Sieve(None if pattern == EVERYTHING else glob.matcher())
+        sieve = Sieve() if pattern == EVERYTHING else glob.sieve()
         if names is None:
             names = Names(file.name for file in LocalPlace(location).walk(sieve, glob.depth))
         super().__init__(_called(location, pattern), limits, names, sieve.passed_over, labelled)
@@ -101,7 +101,7 @@ class RemoteFolderSource(FileSource):
     ) -> None:
         self.root = RemotePlace(location, dict(storage or {}))
         glob = Glob(location, pattern)
-        sieve = Sieve(None if pattern == EVERYTHING else glob.matcher())
+        sieve = Sieve() if pattern == EVERYTHING else glob.sieve()
         names, sizes, versions = Names(), array("q"), array("Q")
         for file in self.root.walk(sieve, glob.depth):
             names.append(file.name)

@@ -16,9 +16,19 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.sources.array_source import SubsetSource
 from dcgan_pipeline.imaging.sources.base import FileSource, ImageError, ImageSource
 from dcgan_pipeline.imaging.sources.names import Classes
-from dcgan_pipeline.imaging.sources.sieve import LABELS_FILE, NO_CLASSES, UNKNOWN_NAMES, Reason
+from dcgan_pipeline.imaging.sources.sieve import (
+    LABELS_FILE,
+    LABELS_NAME,
+    NO_CLASSES,
+    NO_PAIRS,
+    NOT_NAMED,
+    TWO_LABELS,
+    UNKNOWN_NAMES,
+    Reason,
+    looks_like_an_image,
+)
 
-NAME = "dataset.json"
+NAME = LABELS_NAME
 
 
 def with_labels_of_file(source: FileSource) -> ImageSource:
@@ -37,18 +47,32 @@ def with_labels_of_file(source: FileSource) -> ImageSource:
     known: dict[str, str] = {}
     counts: Counter[Reason] = Counter({LABELS_FILE: len(tables)})
     for row, table in tables.items():
-        folder = source.names[row].removesuffix(NAME)
-        for name, label in table.items():
-            known[folder + name] = label
-            counts[NO_CLASSES] += not label
+        _take(known, table, source.names[row].removesuffix(NAME), counts)
     rows = np.setdiff1d(np.arange(len(source)), list(tables), assume_unique=True)
-    labelled = Classes(known.pop(source.names[row], "") for row in rows.tolist()).numbered()
-    counts[UNKNOWN_NAMES] = len(known)
-    return SubsetSource(source, rows, counts, labelled)
+    classes, left = Classes(), set(known)
+    for row in rows.tolist():
+        name = source.names[row]
+        classes.append(known.get(name, ""))  # two files of one name are two images, of one label
+        left.discard(name)
+        counts[NOT_NAMED] += bool(known) and name not in known and looks_like_an_image(name)
+    counts[UNKNOWN_NAMES] = len(left)
+    return SubsetSource(source, rows, counts, classes.numbered())
 
 
-def _read_table(source: FileSource, row: int) -> dict[str, str] | None:
-    """Labels by name, ``""`` for what is no class; None where the file is of another kind."""
+def _take(known: dict[str, str], table: list[Any], folder: str, counts: Counter[Reason]) -> None:
+    """Add the labels of a file, by name and ``""`` for what is no class, and count those that cannot be used."""
+    for pair in table:
+        if not _is_pair(pair):
+            counts[NO_PAIRS] += 1
+            continue
+        name, label = folder + pair[0].replace("\\", "/"), _class_name(pair[1])
+        counts[TWO_LABELS] += known.get(name, label) != label
+        counts[NO_CLASSES] += not label
+        known[name] = label
+
+
+def _read_table(source: FileSource, row: int) -> list[Any] | None:
+    """Pairs of a name and a label, and perhaps others; None where the file is of another kind."""
     where = f"{source.names[row]} of {source.location}"
     try:
         data = source.read(row)
@@ -62,9 +86,9 @@ def _read_table(source: FileSource, row: int) -> dict[str, str] | None:
     if not isinstance(document, dict) or "labels" not in document:
         return None
     pairs = document["labels"] or []
-    if not (isinstance(pairs, list) and all(_is_pair(pair) for pair in pairs)):
+    if not isinstance(pairs, list) or (pairs and not any(_is_pair(pair) for pair in pairs)):
         return None
-    return {name.replace("\\", "/"): _class_name(label) for name, label in pairs}
+    return pairs
 
 
 def _is_pair(pair: Any) -> bool:

@@ -93,6 +93,10 @@ class Classes:
         """Say whether a row has a class."""
         return bool(self._used() - {""})
 
+    def rows_without(self) -> NDArray[np.int64]:
+        """Return the rows that have no class."""
+        return np.flatnonzero(np.frombuffer(self._codes, dtype=np.int64) == self._met.get("", NO_LABEL))
+
     def number(self, name: str) -> int:
         """Return the number that stands for a class here."""
         return self._met.setdefault(name, len(self._met))

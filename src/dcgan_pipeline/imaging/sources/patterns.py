@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.sources.sieve import Sieve
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -23,7 +24,11 @@ class Glob(NamedTuple):
         """How far down a match can lie; None for any depth."""
         return None if "**" in self.pattern else self.pattern.count("/") + 1
 
-    def matcher(self) -> Callable[[str], object]:
+    def sieve(self) -> Sieve:
+        """Return what keeps the names below the root that match, and counts the others."""
+        return Sieve(self.matcher(), self.matcher(re.IGNORECASE))
+
+    def matcher(self, flags: re.RegexFlag = re.NOFLAG) -> Callable[[str], object]:
         """Return a function that says whether a name below the root matches.
 
         ``*``, ``?`` and ``[ab]`` stay inside one part of a path; ``**`` is any number of parts.
@@ -31,7 +36,7 @@ class Glob(NamedTuple):
         from fsspec.utils import glob_translate
 
         try:
-            return re.compile(glob_translate(self.pattern)).match
+            return re.compile(glob_translate(self.pattern), flags).match
         except ValueError:
             raise InputError(
                 f"** must be a whole part of a path, as in photos/**/*.jpg, got {self.pattern}; write **/* there"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from dcgan_pipeline.imaging.sources.sieve import DEVICES, LINKS, Sieve
+from dcgan_pipeline.imaging.sources.sieve import BEHIND_THE_END, DEVICES, LINKS, Sieve
 from dcgan_pipeline.imaging.sources.tar_samples import LABEL
 
 SPARSE = -1  # in place of a size: the bytes do not lie together
 _LONGEST_LABEL = 1024  # bytes
+_CHUNK = 2**20  # bytes, a multiple of a tar's blocks
 
 
 class Member(NamedTuple):
@@ -29,12 +30,23 @@ class Member(NamedTuple):
 def read_members(file: BinaryIO, sieve: Sieve) -> Iterator[Member]:
     """List the files of an uncompressed tar that a sieve keeps; hard links too, others are counted.
 
+    Tars that were joined byte by byte (``cat a.tar b.tar``) are read to the last, which tarfile does not do.
+
     Raises
     ------
     tarfile.ReadError
         Where the tar is broken, cut short or compressed.
     """
+    start: int | None = 0
+    while start is not None:
+        end = yield from _members_of(file, start, sieve)
+        start = _next_tar(file, end, sieve)
+
+
+def _members_of(file: BinaryIO, start: int, sieve: Sieve) -> Generator[Member, None, int]:
+    """List one tar; returns where its end is marked."""
     archive: Any  # what it keeps is no part of its declared types
+    file.seek(start)
     with tarfile.open(fileobj=file, mode="r:") as archive:
         reached = -1
         while (info := archive.next()) is not None:
@@ -49,6 +61,7 @@ def read_members(file: BinaryIO, sieve: Sieve) -> Iterator[Member]:
             else:
                 sieve.passed_over[LINKS if info.issym() else DEVICES] += 1
         _check_end(file, archive.offset)
+        return int(archive.offset)
 
 
 def _member(file: BinaryIO, info: tarfile.TarInfo) -> Member:
@@ -66,6 +79,23 @@ def _check_end(file: BinaryIO, offset: int) -> None:
         raise tarfile.ReadError(f"broken header at byte {offset}")
     if len(block) < tarfile.BLOCKSIZE:
         raise tarfile.ReadError(f"cut short at byte {offset}: the empty block that ends a tar is missing")
+
+
+def _next_tar(file: BinaryIO, end: int, sieve: Sieve) -> int | None:
+    """Find the tar that begins behind the zeros at the end of another; None where there is none."""
+    file.seek(end)
+    while data := file.read(_CHUNK):
+        if rest := data.lstrip(b"\0"):
+            at = len(data) - len(rest)
+            at -= at % tarfile.BLOCKSIZE
+            try:
+                tarfile.TarInfo.frombuf(data[at : at + tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+            except tarfile.HeaderError:
+                sieve.passed_over[BEHIND_THE_END] += 1
+                return None
+            return end + at
+        end += len(data)
+    return None
 
 
 def _read_label(file: BinaryIO, info: tarfile.TarInfo) -> str | None:

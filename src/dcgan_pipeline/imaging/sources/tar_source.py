@@ -15,7 +15,14 @@ from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources.base import FileSource, ImageError
 from dcgan_pipeline.imaging.sources.names import Classes, Names
 from dcgan_pipeline.imaging.sources.places import Place, place_at
-from dcgan_pipeline.imaging.sources.sieve import BAD_LABELS, COMPANIONS, Sieve
+from dcgan_pipeline.imaging.sources.sieve import (
+    BAD_LABELS,
+    COMPANIONS,
+    NO_LABEL_FILE,
+    Reason,
+    Sieve,
+    looks_like_an_image,
+)
 from dcgan_pipeline.imaging.sources.tar_members import SPARSE, Member, read_members
 from dcgan_pipeline.imaging.sources.tar_samples import COMPANION_ENDINGS, NONE, find_samples
 
@@ -32,6 +39,8 @@ class TarSource(FileSource):
         location is the one tar.
     storage
         What fsspec needs to know to open the address.
+    passed_over
+        What was counted while the shards were looked for.
     """
 
     def __init__(
@@ -40,14 +49,20 @@ class TarSource(FileSource):
         limits: Limits,
         shards: Iterable[Place] | None = None,
         storage: Mapping[str, Any] | None = None,
+        passed_over: Mapping[Reason, int] | None = None,
     ) -> None:
         listing = _Listing()
+        listing.sieve.passed_over.update(passed_over or {})
         above = 0 if shards is None else 1  # the name of the shard is none of its folders
         if shards is None:
             listing.add_shard(place_at(location, storage), "")
         for shard in shards or ():
             listing.add_shard(shard, shard.location.rpartition("/")[2] + "/")
-        labelled = listing.labels.numbered() if listing.labels.any() else None
+        labelled = None
+        if listing.labels.any():
+            labelled = listing.labels.numbered()
+            unlabelled = (listing.names[row] for row in listing.labels.rows_without().tolist())
+            listing.sieve.passed_over[NO_LABEL_FILE] = sum(map(looks_like_an_image, unlabelled))
         super().__init__(location, limits, listing.names, listing.sieve.passed_over, labelled, above)
         self._shards = listing.shards
         self._places = listing.table()

@@ -1,11 +1,13 @@
 """The directory of a zip, as arrays: zipfile keeps an object of some hundred bytes for each file.
 
-Section numbers are those of PKWARE's APPNOTE 6.3.10. What the standard leaves open is read as zipfile reads it.
+Section numbers are those of PKWARE's APPNOTE 6.3.10. What the standard leaves open is read as zipfile reads it, but for
+names: archivers of macOS and Linux write UTF-8 and do not say so.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from array import array
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
@@ -19,10 +21,13 @@ _END = struct.Struct("<4s4H2LH")  # 4.3.16
 _END_64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
 _LOCATOR_64 = struct.Struct("<4sLQL")  # 4.3.15
 _ENTRY_MARK, _END_MARK, _END_64_MARK, _LOCATOR_64_MARK = b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7"
+_LOCAL_MARK = b"PK\3\4"  # before each file
 _MAX_COMMENT = 2**16
 _FULL = 2**32 - 1  # the number stands in the entry's zip64 field (4.5.3)
 _ZIP64_FIELD = 0x0001
 _UTF8_FLAG = 0x800
+_NAME_FIELD = struct.Struct("<BL")  # version, CRC of the name that this one is in place of (4.6.9)
+_NAME_FIELD_ID = 0x7075
 _DOS = 0  # the system that made an entry (4.4.2)
 
 
@@ -102,7 +107,7 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
     if len(rest) < sum(lengths):
         raise BadZipFile("directory cut short")
     raw_name, extra = rest[: lengths[0]], rest[lengths[0] : lengths[0] + lengths[1]]
-    name = raw_name.decode("utf-8" if flags & _UTF8_FLAG else "cp437").partition("\0")[0]
+    name = _decoded(raw_name, bool(flags & _UTF8_FLAG), extra).partition("\0")[0]
     if not name:
         raise BadZipFile("an entry of the directory has no name")
     if system == _DOS and "/" not in name:  # archivers of Windows that part folders so; unzip reads them alike
@@ -112,15 +117,36 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
     return Entry(name, offset, packed, size, crc, method, flags), _ENTRY.size + sum(lengths)
 
 
-def _whole_numbers(extra: bytes, *numbers: int) -> list[int]:
-    """Replace each number that does not fit 32 bits by the next of the zip64 field (4.5.3)."""
+def _decoded(raw: bytes, is_utf8: bool, extra: bytes) -> str:
+    """Read a name: in UTF-8 where it says so or can be, else in the code page of DOS (appendix D)."""
+    if is_utf8 or raw.isascii():
+        return raw.decode("utf-8")
+    field = _field(extra, _NAME_FIELD_ID) or b""
+    if len(field) > _NAME_FIELD.size and _NAME_FIELD.unpack_from(field) == (1, zlib.crc32(raw)):
+        raw = field[_NAME_FIELD.size :]
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def _field(extra: bytes, wanted: int) -> bytes | None:
+    """Find an extra field of an entry by its number (4.5.2)."""
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
-        if kind == _ZIP64_FIELD:
-            wide = iter(struct.unpack_from(f"<{length // 8}Q", extra, 4))
-            return [next(wide, number) if number == _FULL else number for number in numbers]
+        if kind == wanted:
+            return extra[4 : 4 + length]
         extra = extra[4 + length :]
-    return list(numbers)
+    return None
+
+
+def _whole_numbers(extra: bytes, *numbers: int) -> list[int]:
+    """Replace each number that does not fit 32 bits by the next of the zip64 field (4.5.3)."""
+    field = _field(extra, _ZIP64_FIELD)
+    if field is None:
+        return list(numbers)
+    wide = iter(struct.unpack_from(f"<{len(field) // 8}Q", field))
+    return [next(wide, number) if number == _FULL else number for number in numbers]
 
 
 def _find(file: BinaryIO) -> _Extent:
@@ -140,6 +166,9 @@ def _find(file: BinaryIO) -> _Extent:
     start = end - size
     if start < 0 or start < offset:
         raise BadZipFile("its directory begins before the file does")
+    file.seek(0)
+    if start > offset and file.read(len(_LOCAL_MARK)) == _LOCAL_MARK:  # and no program that unpacks itself
+        raise BadZipFile(f"another zip lies in its first {start - offset} bytes, and zips cannot be joined by cat")
     return _Extent(start, size, start - offset)
 
 
