@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import IO, Any
 
 import click
 from kedro.framework.cli.project import run as _kedro_run
+from kedro.framework.cli.utils import _config_file_callback, _split_load_versions
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.schema import QUOTE_IT
 from dcgan_pipeline.tracking.drop import drop_run
 
 _HELP = """Settings for this run, as name=value, parted by commas: --params=train.steps=4000,seed=1. Names and paths
@@ -59,6 +62,7 @@ _CHOICES = {
     "nodes",
     "node_names",
     "tags",
+    "namespaces",
     "from_nodes",
     "to_nodes",
     "from_inputs",
@@ -66,17 +70,64 @@ _CHOICES = {
 }
 
 
-class _Chosen(click.Option):
-    """An option that chooses what runs: without a name (``--pipelines=$UNSET``) Kedro would run everything."""
+class _Once(click.Option):
+    """An option that is given once, and with a value.
+
+    Of several of one name click would take the last. Without a name (``--pipelines=$UNSET``) Kedro would run
+    everything, and without an environment or a version those that it takes by itself.
+    """
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        if isinstance(value, str) and not value.strip(" ,") and _is_typed(ctx, self.name or ""):
-            raise _Refused(f"{self.opts[0]} must name what is to run, got {value!r}; name it, or leave the option out")
-        return super().type_cast_value(ctx, value)
+        if isinstance(value, list | tuple) and ctx.get_parameter_source(self.name or "") is _TYPED:
+            if len(value) > 1:
+                several = f"it once, with commas: {self.opts[0]}=A,B" if self.name not in _SINGLE else "one"
+                got = " and ".join(map(repr, value))
+                raise _Refused(f"{self.opts[0]} must be given once, got {got}; give {several}")
+            if not value[0].strip(" ,"):
+                what, fix = (
+                    ("name what is to run", "name it") if self.name in _CHOICES else ("have a value", "give one")
+                )
+                raise _Refused(f"{self.opts[0]} must {what}, got {value[0]!r}; {fix}, or leave the option out")
+            value = value[0]
+        return None if value is None else self.type(value, self, ctx)
 
 
-def _is_typed(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+_TYPED = click.core.ParameterSource.COMMANDLINE
+_SINGLE = {"pipeline", "env", "runner", "config", "conf_source"}
+
+
+def _checked(ctx: click.Context, given: dict[str, Any], file: str) -> None:
+    """Refuse options of a ``--config`` file that say nothing, and names that YAML has read as numbers."""
+    texts = {option.name for option in ctx.command.params if isinstance(option, _Once)}
+    for name, value in given.items():
+        if name not in texts:
+            continue
+        if value is None or not str(value).strip(" ,") or value in ([], {}):
+            raise _Refused(f"{name} in {file} must have a value, got {value!r}; give one, or take the line out")
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, bool | int | float):
+                raise _Refused(f"{name} in {file} must be a text, got {item!r}; {QUOTE_IT}")
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Read the ``--config`` file as Kedro does, and check what it says."""
+    try:
+        found = _config_file_callback(ctx, param, value)
+    except KeyError:
+        raise _Refused(
+            f"{value} must have its options below `{ctx.info_name}:`, and has none; write it there"
+        ) from None
+    if value:
+        _checked(ctx, dict(ctx.default_map or {}), value)
+    return found
+
+
+def _read_versions(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Read ``--load-versions`` as Kedro does, which takes the last of two versions of an entry."""
+    names = Counter(item.partition(":")[0].strip() for item in value.split(",")) if isinstance(value, str) else {}
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise _Refused(f"--load-versions must name one version of an entry, got {value}; name {twice[0]} once")
+    return _split_load_versions(ctx, param, value)
 
 
 def _with_params(command: click.Command) -> click.Command:
@@ -85,11 +136,14 @@ def _with_params(command: click.Command) -> click.Command:
     made = copy.copy(command)
     made.params = [ours if option.name == "params" else copy.copy(option) for option in command.params]
     for option in made.params:
-        if option.name == "runner":
-            option.callback = _known_runner
-        elif option.name in _CHOICES:
-            option.__class__ = _Chosen
+        if isinstance(option, click.Option) and option is not ours and not option.is_flag:
+            option.__class__, option.multiple = _Once, True
+        if option.name in _CALLBACKS:
+            option.callback = _CALLBACKS[option.name]
     return made
+
+
+_CALLBACKS = {"runner": _known_runner, "config": _read_config, "load_versions": _read_versions}
 
 
 @click.group(name="dcgan_pipeline")

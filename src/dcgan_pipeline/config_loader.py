@@ -119,10 +119,10 @@ def _places(values: dict[str, Any], entry: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            value = _places(value, entry or name)
-        elif name in _PLACES and value is not None:
+            value = _places(value, f"{entry}.{name}" if entry else name)
+        elif name in _PLACES and not (value is None and ("." in entry or name != "filepath")):
             if not isinstance(value, str) or not value.strip():
-                fix = "name one" if isinstance(value, str) else QUOTE_IT
+                fix = "name one" if value is None or isinstance(value, str) else QUOTE_IT
                 raise InputError(f"{entry}.{name} in the catalog must be a path, got {value!r}; {fix}")
             value = os.path.expanduser(value)
         found[name] = value

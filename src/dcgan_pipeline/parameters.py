@@ -109,6 +109,8 @@ def _value(name: str, text: str, known: Mapping[str, type[Settings]]) -> Any:
     first, *rest = name.split(".")
     if first in SharedSettings.model_fields and not rest:
         return plain(SharedSettings.model_fields[first].annotation, text)
+    if first in SharedSettings.model_fields:
+        raise InputError(f"{name} is not a setting: {first} has none below it")
     if first not in known:
         return text
     annotation: Any = known[first]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from kedro.io import DataCatalog, Version
+from kedro.io import DataCatalog, MemoryDataset, Version
 from kedro.pipeline import Node, Pipeline
 
 from dcgan_pipeline.config_loader import ProjectConfigLoader
@@ -16,10 +16,19 @@ from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.hashing.settings import DedupSettings
-from dcgan_pipeline.hooks.given import READ_BY, Readers, refuse_inert, refuse_unknown_tags, refuse_unread
+from dcgan_pipeline.hooks.given import (
+    READ_BY,
+    Readers,
+    not_made_again,
+    refuse_inert,
+    refuse_unknown_tags,
+    refuse_unread,
+)
 from dcgan_pipeline.hooks.settings import _refuse_unknown
+from dcgan_pipeline.hooks.together import inert_together
 from dcgan_pipeline.hooks.versions import check_load_versions
 from dcgan_pipeline.imaging.settings import FacesSettings
+from dcgan_pipeline.inspection.settings import SampleSettings
 from dcgan_pipeline.parameters import stage_settings
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.representation.baselines import BaselinesSettings
@@ -80,6 +89,17 @@ def test_a_setting_that_nothing_reads_is_refused_with_the_stages_to_run(given, n
 )
 def test_what_is_read_passes(given, names):
     refuse_unread({"runtime_params": given}, sum((PIPELINES[name] for name in names), Pipeline([])), readers())
+
+
+def test_what_is_not_made_again_is_named(tmp_path):
+    entries = {name: TableDataset(filepath=tmp_path / name) for name in ("a", "b")}
+    first = Node(lambda dedup: dedup, "params:dedup", "a", name="first")
+    nodes = [first, Node(lambda a, train: a, ["a", "params:train"], "b", name="last")]
+    catalog, given = DataCatalog(entries), {"dedup": {"radius": 1}, "train": {"steps": 1}}
+    for made, unused in [([], []), (["a"], ["dedup.radius"]), (["b"], ["dedup.radius", "train.steps"])]:
+        for name in made:
+            entries[name].save(pd.DataFrame({"row": [1]}))
+        assert not_made_again(given, Pipeline(nodes), catalog, readers()) == unused
 
 
 def test_an_environment_s_own_catalog_says_what_reads_a_place():
@@ -160,6 +180,34 @@ def test_a_setting_that_another_one_switches_off_is_refused_where_it_is_given(se
     ):
         refuse_inert({stage: given}, {stage: settings})
     refuse_inert({}, {stage: settings})  # it may stand in a file
+
+
+def inert(device="cpu", pipeline="train", **settings):
+    parsed = {"train": TrainSettings(steps=1), "engine": EngineSettings(), "sample": SampleSettings()} | settings
+    catalog = DataCatalog({"params:device": MemoryDataset(device)})
+    return inert_together(parsed, PIPELINES[pipeline], catalog)
+
+
+def test_the_engine_counts_in_training_alone_for_several_processes_of_a_cluster():
+    several, cluster = TrainSettings(steps=1, processes=2), EngineSettings(name="ray", workers=2)
+    assert inert(engine=cluster)["engine"] == "training alone runs, and train.processes is 1"
+    assert set(inert(train=several)) == {"engine.workers", "train.device_memory"}
+    assert set(inert(train=several, engine=cluster)) == {"train.device_memory"}
+    assert "engine" not in inert(pipeline="__default__")
+    with pytest.raises(InputError, match=r"engine\.workers has no effect, since training alone runs"):
+        refuse_inert({"engine": {"workers": 2}}, {}, inert())
+
+
+def test_the_seed_of_samples_takes_the_place_of_the_seed_of_all():
+    own = SampleSettings(seed=4)
+    assert inert(pipeline="sample", sample=own)["seed"] == "sample.seed is 4"
+    assert "seed" not in inert(pipeline="sample")
+    assert "seed" not in inert(pipeline="__default__", sample=own)
+
+
+def test_memory_for_images_on_the_device_is_none_of_a_cpu_that_streams():
+    assert "train.device_memory" not in inert(train=TrainSettings(steps=1, data="device"))
+    assert "train.device_memory" in inert()
 
 
 def test_a_setting_that_is_switched_on_passes():

@@ -37,10 +37,11 @@ def load(tmp_path, monkeypatch):
         for folder in ("base", "local"):
             (tmp_path / "conf" / folder).mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            (tmp_path / "conf" / name).parent.mkdir(exist_ok=True)
+            (tmp_path / "conf" / name).parent.mkdir(exist_ok=True, parents=True)
             (tmp_path / "conf" / name).write_bytes(text if isinstance(text, bytes) else text.encode())
         here.conf, here.env, here.params = tmp_path / "conf", env or "", params or {}
         loader = CONFIG_LOADER_CLASS(str(here.conf), env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
+        here.loader = loader
         return loader[kind]
 
     return read

@@ -7,6 +7,8 @@ import pytest
 from kedro.io import DataCatalog
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 
+from dcgan_pipeline.problems.here import here
+
 REPOSITORY = Path(__file__).parents[2]
 BASE = {"base/parameters.yml": "train: {steps: 3, architecture: {width: 4}}\nevaluate: {C: [1.0]}\n"}
 
@@ -32,6 +34,15 @@ def test_a_file_in_another_encoding_is_named(load, said):
 
 def test_a_list_in_place_of_all_settings_is_named(load, said):
     assert "conf/local/parameters.yml must be a mapping" in said(load, {**BASE, "local/parameters.yml": "- seed: 1\n"})
+
+
+def test_a_name_that_yaml_reads_as_a_number_is_named(load, said):
+    protocols = {"base/protocols.yml": "a: {}", "local/protocols.yml": "010: {a: 1}"}
+    message = said(load, {**BASE, **protocols}, kind="protocols")
+    assert message.startswith("error: a name in conf/local/protocols.yml must be a text, got 8; YAML reads")
+    load({**BASE, "local/protocols.yml": "", "local/parameters.yml": "010: {a: 1}"})
+    message = said(here.loader.readers)
+    assert message.startswith("error: a name in conf/local/parameters.yml must be a text, got 8; YAML reads")
 
 
 def test_a_list_for_a_mapping_is_named_with_its_place(load, said):

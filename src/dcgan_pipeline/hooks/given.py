@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
+from kedro.runner import SequentialRunner
 
 from dcgan_pipeline.config_loader import READ_BY_ALL, ProjectConfigLoader
 from dcgan_pipeline.errors import InputError, shortened
@@ -99,6 +101,25 @@ def refuse_unread(run_params: Mapping[str, Any], pipeline: Pipeline, readers: Re
             )
 
 
+def not_made_again(
+    given: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, readers: Readers
+) -> list[str]:
+    """Name the settings of which all readers are left out by ``--only-missing-outputs``, by Kedro's own rule.
+
+    They are no mistake where the same command goes on from where it was stopped.
+    """
+    left = _Silent()._filter_pipeline_for_missing_outputs(pipeline, catalog)
+    return [name for name in flat(given) if not readers.among(left.nodes, name)]
+
+
+class _Silent(SequentialRunner):
+    """A runner that does not say what it leaves out: that of the run will."""
+
+    @property
+    def _logger(self) -> logging.Logger:
+        return logging.Logger("nobody's")
+
+
 def _fix(setting: str, pipeline: Pipeline, readers: Readers) -> str:
     """Say which stages read the setting, and what is between them and those that run."""
     registered = register_pipelines()
@@ -122,7 +143,9 @@ def _in_order(tags: set[str]) -> list[str]:
     return [name for name in STAGES if name in tags] + sorted(tags - set(STAGES))
 
 
-def refuse_inert(given: Mapping[str, Any], parsed: Mapping[str, Settings]) -> None:
+def refuse_inert(
+    given: Mapping[str, Any], parsed: Mapping[str, Settings], together: Mapping[str, str] | None = None
+) -> None:
     """Refuse a setting that was given for this run and that another one switches off.
 
     Parameters
@@ -131,8 +154,11 @@ def refuse_inert(given: Mapping[str, Any], parsed: Mapping[str, Settings]) -> No
         What the run was given, nested.
     parsed
         The complete settings of the stages that run, by name.
+    together
+        Settings that another stage's or the machine switches off, each with the reason.
     """
     reasons = {k: why for stage, settings in parsed.items() for k, why in settings.inert_below(stage).items()}
+    reasons |= together or {}
     for name, value in flat(given).items():
         for inert, why in reasons.items():
             if value is not None and f"{name}.".startswith(f"{inert}."):

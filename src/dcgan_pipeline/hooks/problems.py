@@ -16,6 +16,7 @@ from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.names import must_be_one_of
 from dcgan_pipeline.problems.results import lacking, unwritable
 from dcgan_pipeline.problems.shown import show_in_one_line
+from dcgan_pipeline.problems.unread import say_what_is_not_read, unread
 
 
 class ProblemHooks:
@@ -50,6 +51,9 @@ class ProblemHooks:
         here.run_params = run_params
         for name in pipeline.datasets():
             catalog.get(name)  # made now: a wrong entry is an error before the first node
+        if line := unread():
+            raise InputError(line)
+        say_what_is_not_read()
         missing = None if run_params.get("only_missing_outputs") else lacking(pipeline, catalog, run_params)
         if line := missing or unwritable(pipeline, catalog):
             raise InputError(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 class ProtocolHooks:
@@ -45,7 +48,8 @@ class SettingsHooks:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Check what the run was given, and parse the settings of every stage that is about to run."""
-        from dcgan_pipeline.hooks.given import Readers, refuse_inert, refuse_unknown_tags, refuse_unread
+        from dcgan_pipeline.hooks.given import Readers, not_made_again, refuse_inert, refuse_unknown_tags, refuse_unread
+        from dcgan_pipeline.hooks.together import inert_together
         from dcgan_pipeline.hooks.versions import check_load_versions
         from dcgan_pipeline.parameters import SharedSettings, stage_settings
 
@@ -55,12 +59,16 @@ class SettingsHooks:
         refuse_unknown_tags(run_params.get("tags"), pipeline)
         check_load_versions(run_params.get("load_versions") or {}, pipeline, catalog)
         refuse_unread(run_params, pipeline, readers)
+        missing_alone = run_params.get("only_missing_outputs")
+        if missing_alone and (unused := not_made_again(given, pipeline, catalog, readers)):
+            text = "%s: what is made by it is there, and is not made again (--only-missing-outputs)"
+            log.warning(text, ", ".join(unused))
         shared = {name: values[name] for name in SharedSettings.model_fields if name in values}
         SharedSettings.parse(shared, "")
         read = {name.removeprefix("params:").split(".")[0] for name in pipeline.inputs() if name.startswith("params:")}
         needed = [name for name in stage_settings() if name in read]
         parsed = {name: stage_settings()[name].parse(values[name], name) for name in needed}
-        refuse_inert(given, _as_read(parsed, pipeline))
+        refuse_inert(given, _as_read(parsed, pipeline), inert_together(parsed, pipeline, catalog))
         _check_together(parsed, pipeline, catalog)
 
 

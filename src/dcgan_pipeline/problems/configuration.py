@@ -10,6 +10,7 @@ from typing import Any
 
 from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.machine import shown
+from dcgan_pipeline.schema import QUOTE_IT
 
 _CREDENTIALS = re.compile(r"Unable to find credentials '(.+?)'")
 _DUPLICATES = re.compile(r"Duplicate keys found in (.+) and (.+): (.+)")
@@ -18,10 +19,12 @@ _CLASS = re.compile(r"(?:missing dependencies for |Dataset ')([\w.]+\.)?(\w+)[':
 
 
 def unreadable(causes: list[BaseException]) -> str | None:
-    """A file of settings that is no YAML, no text, or no mapping."""
+    """A file of settings that is no YAML, no text, or no mapping of names."""
     import yaml
+    from omegaconf.errors import ConfigKeyError
 
-    if not any(isinstance(error, yaml.YAMLError | UnicodeDecodeError | AttributeError) for error in causes):
+    kinds = yaml.YAMLError | UnicodeDecodeError | AttributeError | ConfigKeyError
+    if not any(isinstance(error, kinds) for error in causes):
         return None
     for file in _files():
         try:
@@ -35,6 +38,9 @@ def unreadable(causes: list[BaseException]) -> str | None:
             return f"{shown(file)} must be text in UTF-8, and byte {error.start + 1} is not; save it as UTF-8"
         if isinstance(settings, list):
             return f"{shown(file)} must be a mapping (name: value), and is a list; take the dash before each name away"
+        for name in settings if isinstance(settings, dict) else ():
+            if not isinstance(name, str):
+                return f"a name in {shown(file)} must be a text, got {name!r}; {QUOTE_IT}"
     return None
 
 
@@ -93,7 +99,7 @@ def credentials(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, KeyError) and (found := _CREDENTIALS.search(str(error))):
             name, env = found.group(1), here.env or "local"
-            elsewhere = [shown(file) for file in _credentials_of_others() if name in _mapping(file)]
+            elsewhere = [shown(file) for file in _credentials_of_others() if name in mapping_of(file)]
             is_there = f"; they are in {elsewhere[0]}, which is not read here" if elsewhere else ""
             mend = "copy them there" if elsewhere else f"write `{name}:` there, with its keys below"
             return (
@@ -188,7 +194,8 @@ def _read(file: Path) -> Any:
     return OmegaConf.to_container(read, resolve=False)
 
 
-def _mapping(file: Path) -> dict[str, Any]:
+def mapping_of(file: Path) -> dict[str, Any]:
+    """Read a file's settings; none where it has none, or cannot be read."""
     try:
         read = _read(file)
     except Exception:  # it is named where it is read
@@ -203,7 +210,7 @@ def _credentials_of_others() -> Iterator[Path]:
 def _where(name: str, kind: str = "") -> str:
     """The last file that has the first part of a name; `conf/` where none is found."""
     first = name.split(".")[0]
-    files = [file for file in _files() if kind in file.name and first in _mapping(file)]
+    files = [file for file in _files() if kind in file.name and first in mapping_of(file)]
     return shown(files[-1]) if files else "conf/"
 
 
