@@ -56,10 +56,11 @@ def test_a_version_of_an_entry_is_named_once():
         ("run: {tags: ''}", "tags in {file} must have a value, got ''; give one, or take the line out"),
         ("run: {node_names: []}", "node_names in {file} must have a value, got []; give one, or take the line out"),
         (
-            "run: {env: 010}",
+            "run: {env: 8}",
             "env in {file} must be a text, got 8; YAML reads a text without quotes as a number",
         ),
         ("run: {tags: [on]}", "tags in {file} must be a text, got True; YAML reads a text"),
+        ("run: {params: {seed: 010}}", "{file}: YAML reads 010 in line 1 as 8; write 10, or '010' where it is a text"),
         ("pipeline: train", "{file} must have its options below `run:`, and has none; write it there"),
     ],
 )
@@ -76,4 +77,12 @@ def test_a_file_of_options_is_read(tmp_path):
     assert found["pipeline"] == "train"
     assert found["env"] == "faces"
     assert found["params"] == {"seed": 3}
+    assert found["load_versions"] == {"images": "1"}
+
+
+def test_lists_in_a_file_of_options_are_lists(tmp_path):
+    (tmp_path / "run.yml").write_text("run: {pipelines: [faces, dedup], tags: [faces], load_versions: {images: '1'}}")
+    found = run.make_context("run", [f"--config={tmp_path}/run.yml"]).params
+    assert sorted(found["pipelines"]) == ["dedup", "faces"]
+    assert list(found["tags"]) == ["faces"]
     assert found["load_versions"] == {"images": "1"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -11,6 +12,7 @@ from kedro.framework.cli.project import run as _kedro_run
 from kedro.framework.cli.utils import _config_file_callback, _split_load_versions
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.misread import misread
 from dcgan_pipeline.schema import QUOTE_IT
 from dcgan_pipeline.tracking.drop import drop_run
 
@@ -96,17 +98,24 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 _SINGLE = {"pipeline", "env", "runner", "config", "conf_source"}
 
 
-def _checked(ctx: click.Context, given: dict[str, Any], file: str) -> None:
-    """Refuse options of a ``--config`` file that say nothing, and names that YAML has read as numbers."""
+def _checked(ctx: click.Context, given: dict[str, Any], file: str) -> dict[str, Any]:
+    """Refuse options of a ``--config`` file that say nothing, and names that YAML has read as numbers.
+
+    Lists, and the mapping of ``load_versions``, become what Kedro's options read: texts with commas.
+    """
+    found = dict(given)
     texts = {option.name for option in ctx.command.params if isinstance(option, _Once)}
     for name, value in given.items():
         if name not in texts:
             continue
         if value is None or not str(value).strip(" ,") or value in ([], {}):
             raise _Refused(f"{name} in {file} must have a value, got {value!r}; give one, or take the line out")
-        for item in value if isinstance(value, list) else [value]:
+        items = [f"{key}:{item}" for key, item in value.items()] if isinstance(value, dict) else value
+        for item in items if isinstance(items, list) else [items]:
             if isinstance(item, bool | int | float):
                 raise _Refused(f"{name} in {file} must be a text, got {item!r}; {QUOTE_IT}")
+        found[name] = ",".join(items) if isinstance(items, list) else items
+    return found
 
 
 def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -118,7 +127,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
             f"{value} must have its options below `{ctx.info_name}:`, and has none; write it there"
         ) from None
     if value:
-        _checked(ctx, dict(ctx.default_map or {}), value)
+        if line := misread(Path(value).read_text()):
+            raise _Refused(f"{value}: {line}")
+        ctx.default_map = _checked(ctx, dict(ctx.default_map or {}), value)
     return found
 
 

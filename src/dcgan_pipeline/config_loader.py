@@ -1,4 +1,4 @@
-"""The project's configuration: Kedro's, with places taken as they are written, and a list of who reads which."""
+"""The project's configuration: Kedro's, with places and numbers as they are written, and a list of who reads which."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.misread import misread
 from dcgan_pipeline.schema import MISSING, QUOTE_IT
 
 _PLACES = ("filepath", "path", "filename")  # the keys whose values Kedro takes for paths
@@ -51,6 +53,17 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def _soft_merge(config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None) -> Any:
         """Lay an environment over base; both are resolved, and Kedro's own way would read ``${`` in a value again."""
         return _laid_over(config, env_config)
+
+    def _read_dir_configs(self, conf_path: str, *arguments: Any, **named: Any) -> Any:
+        """Read the files of a folder as Kedro does, and refuse numbers that YAML takes for others."""
+        found = super()._read_dir_configs(conf_path, *arguments, **named)
+        for file in sorted(found):
+            with self._fs.open(file.as_posix()) as opened:
+                line = misread(opened.read().decode())
+            if line:
+                place = f"{Path(self.conf_source).name}/{file.relative_to(self.conf_source).as_posix()}"
+                raise InputError(f"{place}: {line}")
+        return found
 
     def _names_read(self, key: str) -> dict[str, set[str]]:
         try:

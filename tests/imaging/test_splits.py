@@ -158,6 +158,15 @@ def test_one_place_for_both_is_refused(places):
         check_labelled(*sources, EvaluateSettings(labels_per_class=1, validation=1, C=[1]), 0)
 
 
+def test_one_place_of_two_names_is_refused(places, tmp_path):
+    location = places("here", CLASSES)
+    (tmp_path / "link").symlink_to(location)
+    for other in (f"{location}/", f"{tmp_path}/./here", str(tmp_path / "link")):
+        sources = [opened(location, TRAIN, other), opened(location, TEST, other)]
+        with pytest.raises(InputError, match="test images must be others than the training images"):
+            check_labelled(*sources, EvaluateSettings(labels_per_class=1, validation=1, C=[1]), 0)
+
+
 def test_parts_of_other_classes_are_refused(places):
     location = places("here", [*names_of(), "test/horse/0.png"])
     judged = partial(check_labelled, settings=EvaluateSettings(labels_per_class=1, validation=1, C=[1]), seed=0)

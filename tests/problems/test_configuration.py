@@ -36,11 +36,19 @@ def test_a_list_in_place_of_all_settings_is_named(load, said):
     assert "conf/local/parameters.yml must be a mapping" in said(load, {**BASE, "local/parameters.yml": "- seed: 1\n"})
 
 
+@pytest.mark.parametrize("env", ["base", "local"])
+def test_a_number_that_yaml_reads_as_another_is_refused_in_every_file(load, said, env):
+    message = said(
+        load, {"base/parameters.yml": "a: 1", f"{env}/parameters_mine.yml": "preprocess:\n  image_size: 064"}
+    )
+    assert message.startswith(f"error: conf/{env}/parameters_mine.yml: YAML reads 064 in line 2 as 52; write 64, or ")
+
+
 def test_a_name_that_yaml_reads_as_a_number_is_named(load, said):
-    protocols = {"base/protocols.yml": "a: {}", "local/protocols.yml": "010: {a: 1}"}
+    protocols = {"base/protocols.yml": "a: {}", "local/protocols.yml": "8: {a: 1}"}
     message = said(load, {**BASE, **protocols}, kind="protocols")
     assert message.startswith("error: a name in conf/local/protocols.yml must be a text, got 8; YAML reads")
-    load({**BASE, "local/protocols.yml": "", "local/parameters.yml": "010: {a: 1}"})
+    load({**BASE, "local/protocols.yml": "", "local/parameters.yml": "8: {a: 1}"})
     message = said(here.loader.readers)
     assert message.startswith("error: a name in conf/local/parameters.yml must be a text, got 8; YAML reads")
 

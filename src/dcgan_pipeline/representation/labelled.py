@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,13 @@ def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSett
 def _are_the_same(train: ImageSource, test: ImageSource) -> bool:
     if isinstance(train, SubsetSource) and isinstance(test, SubsetSource):
         return _are_the_same(train.source, test.source) and np.array_equal(train.rows, test.rows)
-    return isinstance(train, FileSource) and isinstance(test, FileSource) and train.location == test.location
+    both = isinstance(train, FileSource) and isinstance(test, FileSource)
+    return both and _place_of(train) == _place_of(test)
+
+
+def _place_of(source: ImageSource) -> str:
+    """Where a source is, whatever it was called: ``photos/`` and a link to it are ``photos``."""
+    return source.location if "://" in source.location else os.path.realpath(os.path.expanduser(source.location))
 
 
 def _check_has_labels(source: ImageSource) -> None:

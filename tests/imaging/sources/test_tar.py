@@ -46,6 +46,18 @@ def test_labels_may_be_names_and_may_be_missing(make_tar):
     assert labels_by_name(source) == ["dog", "", "cat", "", ""]
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_a_label(make_tar):
+    entries = [
+        ("0.jpg", b""),
+        ("0.cls", "\ufeff7".encode()),
+        ("1.jpg", b""),
+        ("1.cls", b"7"),
+        ("2.jpg", b""),
+        ("2.cls", b"8"),
+    ]
+    assert open_source(str(make_tar(entries))).classes == ("7", "8")
+
+
 def test_of_several_images_in_a_sample_the_plain_one_is_the_row(make_tar):
     entries = [("0.cls", b"1"), ("0.mask.png", b"mask"), ("0.JPG", b"image"), ("1.cls", b"2"), ("1.a.b", b"other")]
     source = TarSource(str(make_tar(entries)), Limits())

@@ -103,6 +103,6 @@ def _read_label(file: BinaryIO, info: tarfile.TarInfo) -> str | None:
         return None
     file.seek(info.offset_data)
     try:
-        return file.read(info.size).decode().strip() or None
+        return file.read(info.size).decode("utf-8-sig").strip() or None
     except UnicodeDecodeError:
         return None
