@@ -6,7 +6,6 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kedro.config import MissingConfigException, OmegaConfigLoader
@@ -61,8 +60,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             with self._fs.open(file.as_posix()) as opened:
                 line = misread(opened.read().decode())
             if line:
-                place = f"{Path(self.conf_source).name}/{file.relative_to(self.conf_source).as_posix()}"
-                raise InputError(f"{place}: {line}")
+                raise InputError(f"{'/'.join(file.parts[-3:])}: {line}")
         return found
 
     def _names_read(self, key: str) -> dict[str, set[str]]:
