@@ -11,7 +11,7 @@ export KEDRO_DISABLE_TELEMETRY = 1
 export MLFLOW_DISABLE_TELEMETRY = true
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help run test lint format viz ui lock clean
+.PHONY: help run annotate test lint format viz ui lock clean
 .DEFAULT_GOAL := help
 
 help:           ## Show this list
@@ -19,6 +19,9 @@ help:           ## Show this list
 
 run: $(VENV)/.run        ## Install if needed, then run every stage on the embedded digits
 	$(BIN)/kedro run $(ARGS)
+
+annotate: $(VENV)/.run   ## Choose exemplars and draw boxes on samples, in a browser
+	$(BIN)/python -m dcgan_pipeline annotate $(ARGS)
 
 test: $(VENV)/.dev       ## Install if needed, then run the tests
 	$(BIN)/python -m pytest $(ARGS)

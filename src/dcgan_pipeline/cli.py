@@ -11,6 +11,7 @@ import click
 from kedro.framework.cli.project import run as _kedro_run
 from kedro.framework.cli.utils import _config_file_callback, _split_load_versions
 
+from dcgan_pipeline.annotate.command import annotate
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.misread import misread
 from dcgan_pipeline.schema import QUOTE_IT
@@ -165,3 +166,4 @@ def cli() -> None:
 run = _with_params(_kedro_run)
 cli.add_command(run)
 cli.add_command(drop_run)
+cli.add_command(annotate)

@@ -177,6 +177,17 @@ def sample_seeds(
     return generate(network, torch.cat([torch.empty(0, length), *z]), labels=labels)
 
 
+def sample_latents(gan: Weights, seed: int, start: int, count: int) -> Tensor:
+    """Give the z of samples ``start`` and those that follow, as :func:`sample_batches` draws them.
+
+    Returns
+    -------
+    Tensor
+        float32 (count, latent_dim).
+    """
+    return _Latent(gan, seed, start).take(count)
+
+
 class _Latent:
     """z number ``start`` and those that follow, in a stream that depends on the seed alone."""
 

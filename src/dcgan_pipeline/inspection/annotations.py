@@ -59,11 +59,21 @@ class Annotations(Settings):
                 f"annotations must be of the gan that is drawn from, {gan.digest()[:8]}, got those of {found.gan[:8]}; "
                 "annotate samples of this gan, or take the other one with --load-versions=gan:<version>"
             )
+        found.must_fit(gan)
+        return found
+
+    def must_fit(self, gan: Weights) -> None:
+        """Check that z, labels and boxes fit the networks of a ``gan``.
+
+        Raises
+        ------
+        InputError
+            Where they do not.
+        """
         shape = gan.settings["architecture"]
-        for name, exemplars in {**found.concepts, **found.objects}.items():
+        for name, exemplars in (*self.concepts.items(), *self.objects.items()):
             for exemplar in exemplars:
                 _check(name, exemplar, shape["latent_dim"], shape["image_size"], shape.get("labels") or 0)
-        return found
 
     def dump(self) -> dict[str, Any]:
         """Give plain values, as JSON can hold them and :meth:`parse_for` reads them."""
