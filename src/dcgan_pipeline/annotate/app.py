@@ -107,7 +107,7 @@ async def _asked(request: Request, kind: type[Asked]) -> Asked:
         values = json.loads(await request.body())
     except ValueError:
         raise InputError("a request must be JSON") from None
-    return kind.parse(values, "the request")
+    return kind.parse(values, "request")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -49,7 +49,6 @@ class Sample(Settings):
 class AddName(Settings):
     """Name a concept, or an object."""
 
-    do: Literal["name"]
     kind: Kind
     name: Name
 
@@ -61,7 +60,6 @@ class AddName(Settings):
 class Rename(Settings):
     """Call a concept, or an object, otherwise; it keeps its place among the others."""
 
-    do: Literal["rename"]
     kind: Kind
     name: str
     to: Name
@@ -77,7 +75,6 @@ class Rename(Settings):
 class Drop(Settings):
     """Remove a concept, or an object, with its exemplars or boxes."""
 
-    do: Literal["drop"]
     kind: Kind
     name: str
 
@@ -91,7 +88,6 @@ class Drop(Settings):
 class Choose(Settings):
     """Make a sample an exemplar of a concept, or no longer one."""
 
-    do: Literal["choose"]
     name: str
     sample: Sample
     chosen: bool
@@ -108,7 +104,6 @@ class Choose(Settings):
 class Mark(Settings):
     """Say where a sample has an object: boxes, none for a sample without it, or null for one not looked at."""
 
-    do: Literal["mark"]
     name: str
     sample: Sample
     boxes: tuple[Box, ...] | None
@@ -121,11 +116,29 @@ class Mark(Settings):
         return _with(had, "objects", {**had.objects, self.name: (*held[:place], *marked, *held[place + 1 :])})
 
 
+_CHANGES = {"name": AddName, "rename": Rename, "drop": Drop, "choose": Choose, "mark": Mark}
+
+
 class Change(Settings):
     """A change, and the revision that whoever asks for it has seen."""
 
     revision: str
-    change: Annotated[AddName | Rename | Drop | Choose | Mark, Field(discriminator="do")]
+    change: dict[str, Any]
+    """``do``: which; and the settings of its class."""
+
+    def on(self, had: Annotations) -> Annotations:
+        """Make the annotations that follow.
+
+        Raises
+        ------
+        InputError
+            Where it is no change, or does not fit what is there.
+        """
+        kind = _CHANGES.get(str(self.change.get("do")))
+        if kind is None:
+            raise InputError(f"do must be one of {', '.join(_CHANGES)}, got {self.change.get('do')!r}")
+        change: Any = kind.parse({name: value for name, value in self.change.items() if name != "do"}, "")
+        return change.on(had)
 
 
 class Step(Settings):

@@ -68,7 +68,7 @@ class Session:
             Where it does not fit them, or the ``gan``; they stay as they are.
         """
         self._must_be_newest(asked.revision)
-        following = asked.change.on(self.history.present)
+        following = asked.on(self.history.present)
         following.must_fit(self._gan)
         self._keep(self.history.then(following))
 

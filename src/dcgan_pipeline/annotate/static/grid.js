@@ -16,6 +16,7 @@ export class Grid extends EventTarget {
   #shown = []; // what the cards are of
   #here = null; // the sample that is on the easel, or that play begins with
   #focus = 0;
+  #asked = null; // the page that was asked for last
 
   constructor(names) {
     super();
@@ -39,19 +40,22 @@ export class Grid extends EventTarget {
     return document.querySelector("[name=show]:checked").value === "all";
   }
 
-  /** Go to other samples. */
+  /** Go to other samples; of several calls that are quicker than the server, the last one counts. */
   async turn(by) {
-    const start = Math.min(Math.max(this.#start + by, 0), LAST);
+    const before = this.#start;
+    const start = (this.#start = Math.min(Math.max(before + by, 0), LAST));
     const label = $("class").value === "" ? null : Number($("class").value);
+    const asked = (this.#asked = {});
     try {
       const { z, labels } = await (await ask("samples", { start, count: PAGE, label })).json();
+      if (this.#asked !== asked) return;
       this.samples = z.map((each, k) => ({ z: each, label: labels[k], called: `sample ${start + k}` }));
-      this.#start = start;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      model.say(error.message, true);
+      this.#start = before;
+      return model.say(error.message, true);
     }
-    this.#here = this.samples[0] ?? null;
+    this.#here = this.samples[0];
     this.show();
     this.dispatchEvent(new Event("here"));
   }

@@ -18,6 +18,8 @@ export class Play {
   #busy = null; // what is being drawn, and whether another picture is wanted when that is done
   #again = false;
   #mapOf = "";
+  #means = new Map();
+  #meansOf = null; // the state
 
   constructor(grid) {
     this.#grid = grid;
@@ -43,13 +45,14 @@ export class Play {
 
   /** Concepts that have exemplars, a person's and those that a model found: by id, their name and mean. */
   get #concepts() {
-    const own = model.names("concepts").map(([name, held]) => [`own:${name}`, name, held]);
-    const found = Object.entries(facts.found).map(([name, held]) => [`found:${name}`, `${name} (found)`, held]);
-    return new Map(
-      [...own, ...found]
-        .filter(([, , held]) => held.length)
-        .map(([id, name, held]) => [id, { name, mean: meanOf(held).z }]),
-    );
+    if (this.#meansOf !== model.state) {
+      const own = model.names("concepts").map(([name, held]) => [`own:${name}`, name, held]);
+      const found = Object.entries(facts.found).map(([name, held]) => [`found:${name}`, `${name} (found)`, held]);
+      const all = [...own, ...found].filter(([, , held]) => held.length);
+      this.#means = new Map(all.map(([id, name, held]) => [id, { name, mean: meanOf(held).z }]));
+      this.#meansOf = model.state;
+    }
+    return this.#means;
   }
 
   /** The vector from the mean of one concept to that of another; null where one is gone. */
@@ -104,7 +107,14 @@ export class Play {
       $("sliders"),
       ids.map((id) => {
         const value = make("output", {}, signed(this.#amounts.get(id) ?? 0));
-        const slide = make("input", { type: "range", min: -REACH, max: REACH, step: 0.05, "data-key": id });
+        const slide = make("input", {
+          type: "range",
+          min: -REACH,
+          max: REACH,
+          step: 0.05,
+          "aria-label": this.#called(id),
+          "data-key": id,
+        });
         slide.value = this.#amounts.get(id) ?? 0;
         slide.addEventListener("input", () => {
           this.#amounts.set(id, Number(slide.value));
@@ -128,7 +138,7 @@ export class Play {
           },
           icon("cross"),
         );
-        return make("li", {}, make("label", {}, make("span", {}, this.#called(id)), value, slide), remove);
+        return make("li", {}, make("div", {}, make("span", {}, this.#called(id)), value, slide), remove);
       }),
     );
   }
