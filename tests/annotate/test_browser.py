@@ -295,10 +295,13 @@ def test_sliders_and_the_field_move_z_and_what_they_make_can_be_chosen(served, g
 
 
 def test_concepts_of_a_model_give_directions(serve_in, tmp_path, gan, open_page):
-    found = {text: [{"z": [k, 0, 0, 0], "label": None}] for k, text in enumerate(("left", "right"))}
+    ends = ("left", "right", "no_left", "low_slant", "high_slant")
+    found = {text: [{"z": [k, 0, 0, 0], "label": None}] for k, text in enumerate(ends)}
     with serve_in(tmp_path, gan, found=found) as served:
         page = open_page(served)
         page.get_by_role("tab", name="Play").click()
+        page.get_by_role("slider", name="no_left (found) → left (found)").wait_for()
+        page.get_by_role("slider", name="low_slant (found) → high_slant (found)").wait_for()
         page.get_by_role("combobox", name="From").select_option("left (found)")
         page.get_by_role("combobox", name="to", exact=True).select_option("right (found)")
         page.get_by_role("button", name="Add slider").click()

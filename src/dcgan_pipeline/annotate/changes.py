@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,10 +17,8 @@ LONGEST_NAME = 40  # characters
 
 
 def _name(text: str) -> str:
-    if not text.isidentifier() or len(text) > LONGEST_NAME:
-        raise ValueError(
-            f"a name must be letters, digits and _, no digit first, at most {LONGEST_NAME}, as expressions take it"
-        )
+    if not re.fullmatch(r"\w+", text) or len(text) > LONGEST_NAME:
+        raise ValueError(f"a name must be letters, digits and _, at most {LONGEST_NAME}, as expressions take it")
     return text
 
 
@@ -116,7 +115,7 @@ class Mark(Settings):
         return _with(had, "objects", {**had.objects, self.name: (*held[:place], *marked, *held[place + 1 :])})
 
 
-_CHANGES = {"name": AddName, "rename": Rename, "drop": Drop, "choose": Choose, "mark": Mark}
+_CHANGES: dict[str, type[Settings]] = {"name": AddName, "rename": Rename, "drop": Drop, "choose": Choose, "mark": Mark}
 
 
 class Change(Settings):

@@ -5,7 +5,7 @@ import { ask, facts, model, Refused } from "./model.js";
 import { meanOf, moved, placeOn, sheetOf, show } from "./pictures.js";
 
 const MAP = 7; // pictures a side of the field
-const OWN = 6; // sliders that are there without being asked for
+const OWN = 6; // sliders of a kind that are there without being asked for
 const REACH = 1.5; // of a slider, in differences of means
 
 export class Play {
@@ -70,11 +70,21 @@ export class Play {
       .join(" → ");
   }
 
-  /** Ids of the sliders: a person's own pairs, and those that were asked for. */
+  /** Both ends of what a model found: from low to high, and from without to with. */
+  get #ends() {
+    const ids = this.#concepts;
+    return Object.keys(facts.found)
+      .map((name) => [name.startsWith("high_") ? `low_${name.slice(5)}` : `no_${name}`, name])
+      .map((pair) => pair.map((name) => `found:${name}`))
+      .filter(([from, to]) => ids.has(from) && ids.has(to))
+      .map((pair) => pair.join(">"));
+  }
+
+  /** Ids of the sliders: a person's own pairs, ends that a model found, and those that were asked for. */
   get #shown() {
     const own = [...this.#concepts.keys()].filter((id) => id.startsWith("own:"));
     const pairs = own.flatMap((from, k) => own.slice(k + 1).map((to) => `${from}>${to}`)).slice(0, OWN);
-    const all = [...new Set([...pairs, ...this.#added])];
+    const all = [...new Set([...pairs, ...this.#ends.slice(0, OWN), ...this.#added])];
     return all.filter((id) => !this.#removed.has(id) && this.#direction(id));
   }
 
