@@ -91,6 +91,7 @@ def test_what_is_not_saved_has_not_happened(session, kept):
     kept.full = True
     with pytest.raises(OSError, match="no space"):
         session.change(named("b", "1"))
+    assert (names(session), session.revision, session.shown()["undo"]) == ("a", "1", 1)
     with pytest.raises(OSError, match="no space"):
         step("undo", session)
     assert (names(session), session.revision, session.shown()["undo"]) == ("a", "1", 1)
