@@ -19,15 +19,15 @@ from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
-MOST = 256  # pictures at once
-COLUMNS = 16  # of a sheet
+PAGE = 256  # samples at once
+MOST = 16  # pictures at once: requests are answered one after the other, and a click is not to wait for many pictures
 
 
 class Wanted(Settings):
     """``samples``: samples ``start`` and those that follow, and the class of all, or of each in turn."""
 
     start: int = Field(ge=0, lt=10**6)  # the stream is drawn from its beginning
-    count: int = Field(ge=1, le=MOST)
+    count: int = Field(ge=1, le=PAGE)
     label: int | None = Field(default=None, ge=0)
 
 
@@ -66,7 +66,6 @@ class Studio:
             "latent": self.shape["latent_dim"],
             "classes": self.classes,
             "seed": self._seed,
-            "columns": COLUMNS,
             "most": MOST,
         }
 
@@ -89,7 +88,7 @@ class Studio:
         return {"directions": [_plain(row) for row in (rows[0], rows[-1])]}
 
     def draw(self, wanted: Drawn) -> bytes:
-        """Draw pictures on one sheet, a PNG: in rows of ``COLUMNS``, without gaps.
+        """Draw pictures side by side, a PNG.
 
         Raises
         ------
@@ -107,7 +106,7 @@ class Studio:
             raise InputError(f"pictures need {rule}, got {labels}; correct them")
         self._known(labels or ())
         z = torch.tensor(wanted.z, dtype=torch.float32)
-        return _sheet(generate(self._network, z, labels=None if labels is None else torch.tensor(labels)))
+        return _row(generate(self._network, z, labels=None if labels is None else torch.tensor(labels)))
 
     def _known(self, labels: Any) -> None:
         for label in labels:
@@ -120,15 +119,10 @@ def _plain(row: torch.Tensor) -> tuple[float, ...]:
     return as_float32(tuple(row.tolist()))
 
 
-def _sheet(images: NDArray[np.uint8]) -> bytes:
-    """Lay images (n, C, S, S) out."""
+def _row(images: NDArray[np.uint8]) -> bytes:
+    """Lay images (n, C, S, S) side by side."""
     count, channels, side, _ = images.shape
-    columns = min(count, COLUMNS)
-    rows = -(-count // columns)
-    whole = np.zeros((rows * columns, channels, side, side), np.uint8)
-    whole[:count] = images
-    tiled = whole.reshape(rows, columns, channels, side, side).transpose(0, 3, 1, 4, 2)
-    pixels = tiled.reshape(rows * side, columns * side, channels)
+    pixels = images.transpose(2, 0, 3, 1).reshape(side, count * side, channels)
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -14,16 +14,14 @@ export function keyOf(sample) {
 
 export const same = (one, other) => keyOf(one) === keyOf(other);
 
-/** Draw samples on one sheet, in rows of facts.columns. */
-export async function sheetOf(samples) {
+/** Draw samples side by side, facts.most or fewer. */
+export async function rowOf(samples) {
   const labels = facts.classes.length ? samples.map((sample) => sample.label) : null;
   const response = await ask("draw", { z: samples.map((sample) => sample.z), labels });
   return createImageBitmap(await response.blob());
 }
 
-export const placeOn = (k) => [(k % facts.columns) * facts.side, Math.floor(k / facts.columns) * facts.side];
-
-/** Give the picture of a sample; those that are asked for together are drawn together. */
+/** Give the picture of a sample; those that are asked for together are drawn together, a few at a time. */
 export function pictureOf(sample) {
   const key = keyOf(sample);
   if (!cache.has(key)) {
@@ -40,10 +38,10 @@ async function drawWaiting() {
   for (let start = 0; start < all.length; start += facts.most) {
     const part = all.slice(start, start + facts.most);
     try {
-      const sheet = await sheetOf(part.map(({ sample }) => sample));
+      const row = await rowOf(part.map(({ sample }) => sample));
       await Promise.all(
         part.map(async ({ done }, k) => {
-          done(await createImageBitmap(sheet, ...placeOn(k), facts.side, facts.side));
+          done(await createImageBitmap(row, k * facts.side, 0, facts.side, facts.side));
         }),
       );
     } catch (error) {

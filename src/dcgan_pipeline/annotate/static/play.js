@@ -2,7 +2,7 @@
 
 import { $, fill, icon, make, refill } from "./dom.js";
 import { ask, facts, model, Refused } from "./model.js";
-import { meanOf, moved, placeOn, sheetOf, show } from "./pictures.js";
+import { meanOf, moved, rowOf, show } from "./pictures.js";
 
 const MAP = 7; // pictures a side of the field
 const OWN = 6; // sliders of a kind that are there without being asked for
@@ -220,7 +220,7 @@ export class Play {
       do {
         this.#again = false;
         await new Promise(requestAnimationFrame);
-        show($("live"), await sheetOf([this.#sample()]));
+        show($("live"), await rowOf([this.#sample()]));
         if (!this.#again) await this.#drawMap();
       } while (this.#again);
     } catch (error) {
@@ -235,14 +235,13 @@ export class Play {
     const points = steps.flatMap((down) => steps.map((right) => this.#sample(right, -down)));
     const wanted = [points[0], points[MAP - 1], points.at(-1)].map(({ z, label }) => `${z}:${label}`).join("|");
     if (wanted === this.#mapOf) return;
-    const sheet = await sheetOf(points),
-      { side } = facts,
-      map = $("map");
-    [map.width, map.height] = [MAP * side, MAP * side];
-    const context = map.getContext("2d");
-    points.forEach((_, k) =>
-      context.drawImage(sheet, ...placeOn(k), side, side, (k % MAP) * side, Math.floor(k / MAP) * side, side, side),
-    );
+    const { side } = facts;
+    const context = $("map").getContext("2d");
+    if ($("map").width !== MAP * side) $("map").width = $("map").height = MAP * side;
+    for (let row = 0; row < MAP; row += 1) {
+      context.drawImage(await rowOf(points.slice(row * MAP, (row + 1) * MAP)), 0, row * side);
+      if (this.#again) return; // the picture under the pointer comes first
+    }
     this.#mapOf = wanted;
   }
 }
