@@ -149,7 +149,8 @@ def _remove_version(version: Version) -> None:
     if isinstance(version.files.protocol, str | tuple) and "file" in version.files.protocol:
         if Path(version.path).exists():
             os.replace(version.path, doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        if Path(doomed).exists():
+            shutil.rmtree(doomed)
     else:
         version.files.rm(version.path, recursive=True)
     version.files.invalidate_cache()
@@ -169,7 +170,8 @@ def _remove_files(uri: str) -> None:
         get_artifact_repository(uri).delete_artifacts()
         return
     folder = Path(local_file_uri_to_path(uri))
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     if folder.parent.is_dir() and not any(folder.parent.iterdir()):  # the run's own folder, with nothing else in it
         folder.parent.rmdir()
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,14 +135,17 @@ class Sender(threading.Thread):
 
     def _values(self, journal: Journal) -> None:
         for group in _grouped(_lines(journal, self._at[journal].values)):
+            if journal not in self._journals:  # who closed has left the rest to the next run
+                return
             at = self._at[journal]
             record = group[0][0]
             if record["do"] == "run":
                 self._create(journal, at, record)
             elif not at.gone:
                 self._value(journal, at, [line for line, _ in group])
+            # In the file first: who closes removes the folder as soon as all is delivered here.
+            journal.delivered = replace(at, values=group[-1][1])
             at.values = group[-1][1]
-            journal.delivered = at
 
     def _create(self, journal: Journal, at: Delivered, record: dict[str, Any]) -> None:
         if given := record["given"]:
@@ -170,16 +174,22 @@ class Sender(threading.Thread):
 
     def _files(self, journal: Journal) -> Exception | None:
         """Deliver files; gives what was in the way."""
-        at = self._at[journal]
-        for record, end in _lines(journal, at.files):
+        at, problem = self._at[journal], None
+        end = at.files
+        for record, after in _lines(journal, at.files):
             if record["do"] in _FILES:
+                if journal not in self._journals:  # as above
+                    return None
                 try:
                     self._file(journal, at, record)
                 except Exception as error:
-                    return error
+                    problem = error
+                    break
+            end = after
+        if end > at.files:
+            journal.delivered = replace(at, files=end)  # as above
             at.files = end
-        journal.delivered = at
-        return None
+        return problem
 
     def _file(self, journal: Journal, at: Delivered, record: dict[str, Any]) -> None:
         file = self._root.parent / record["file"]
