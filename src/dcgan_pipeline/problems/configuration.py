@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import shown
+from dcgan_pipeline.problems.machine import short
 
 _CREDENTIALS = re.compile(r"Unable to find credentials '(.+?)'")
 _DUPLICATES = re.compile(r"Duplicate keys found in (.+) and (.+): (.+)")
@@ -30,11 +30,11 @@ def unreadable(causes: list[BaseException]) -> str | None:
             mark = getattr(error, "problem_mark", None)
             line = f"line {mark.line + 1}" if mark else f"character {getattr(error, 'position', 0) + 1}"
             reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
-            return f"{shown(file)} must be YAML, and {line} is not ({reason}); correct it there"
+            return f"{short(file)} must be YAML, and {line} is not ({reason}); correct it there"
         except UnicodeDecodeError as error:
-            return f"{shown(file)} must be text in UTF-8, and byte {error.start + 1} is not; save it as UTF-8"
+            return f"{short(file)} must be text in UTF-8, and byte {error.start + 1} is not; save it as UTF-8"
         if isinstance(settings, list):
-            return f"{shown(file)} must be a mapping (name: value), and is a list; take the dash before each name away"
+            return f"{short(file)} must be a mapping (name: value), and is a list; take the dash before each name away"
     return None
 
 
@@ -48,7 +48,7 @@ def misfits(causes: list[BaseException]) -> str | None:
     layers = [(file, _read(file)) for file in _files() if "parameters" in file.name]
     for file, settings in [*layers, (None, here.params)]:
         if found := _misfit(known, settings, ""):
-            return f"{found}, in {shown(file) if file else '--params'}; write it as conf/base does"
+            return f"{found}, in {short(file) if file else '--params'}; write it as conf/base does"
         known = OmegaConf.to_container(OmegaConf.merge(known, settings))
     return None
 
@@ -70,8 +70,8 @@ def duplicates(causes: list[BaseException]) -> str | None:
         if found := _DUPLICATES.search(str(error)):
             first, second, keys = found.groups()
             return (
-                f"a setting must be in one file of an environment, and {keys} is in {shown(Path(first))} and in "
-                f"{shown(Path(second))}; remove it from one of them"
+                f"a setting must be in one file of an environment, and {keys} is in {short(Path(first))} and in "
+                f"{short(Path(second))}; remove it from one of them"
             )
     return None
 
@@ -93,7 +93,7 @@ def credentials(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, KeyError) and (found := _CREDENTIALS.search(str(error))):
             name, env = found.group(1), here.env or "local"
-            elsewhere = [shown(file) for file in _credentials_of_others() if name in _mapping(file)]
+            elsewhere = [short(file) for file in _credentials_of_others() if name in _mapping(file)]
             is_there = f"; they are in {elsewhere[0]}, which is not read here" if elsewhere else ""
             mend = "copy them there" if elsewhere else f"write `{name}:` there, with its keys below"
             return (
@@ -204,7 +204,7 @@ def _where(name: str, kind: str = "") -> str:
     """The last file that has the first part of a name; `conf/` where none is found."""
     first = name.split(".")[0]
     files = [file for file in _files() if kind in file.name and first in _mapping(file)]
-    return shown(files[-1]) if files else "conf/"
+    return short(files[-1]) if files else "conf/"
 
 
 def _first(error: BaseException) -> str:

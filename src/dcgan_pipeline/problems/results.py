@@ -14,7 +14,7 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import path_problem, shown
+from dcgan_pipeline.problems.machine import nearest, path_problem, short
 from dcgan_pipeline.schema import joined
 
 _NO_VERSION = re.compile(r"(?:^|\s)(\w+): Did not find any versions")
@@ -49,7 +49,7 @@ def unwritable(pipeline: Pipeline, catalog: CatalogProtocol) -> str | None:
         if getattr(dataset, "_protocol", "") != "file":
             continue
         folder = Path(os.path.abspath(dataset._filepath))  # type: ignore[union-attr]
-        there = next(place for place in [folder, *folder.parents] if os.path.lexists(place))
+        there = nearest(folder)
         if there.is_file() and there != folder:  # an unversioned entry is a file itself
             return path_problem(errno.ENOTDIR, there)
         if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
@@ -172,7 +172,7 @@ def damaged(causes: list[BaseException]) -> str | None:
 def damage(name: str, version: Path, reason: str) -> str:
     """Say that a version is damaged, and what follows."""
     return (
-        f"{name} must be whole, and its version {version.name} is not ({reason}); remove {shown(version)}, so that "
+        f"{name} must be whole, and its version {version.name} is not ({reason}); remove {short(version)}, so that "
         "the one before it is the latest, or run the stage that makes it again"
     )
 

@@ -18,7 +18,7 @@ from dcgan_pipeline.representation.features import GAN, MADE_WITH, made_with
 from dcgan_pipeline.representation.protocol import Draws, Outcome, draw_labels, judge
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 PIXELS = "raw pixels"
@@ -202,6 +202,6 @@ def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> li
 def _warn(outcomes: dict[str, Outcome]) -> None:
     for name, outcome in outcomes.items():
         if outcome.at_edge:
-            log.warning("evaluate: the best C of %s is %g, at the edge of evaluate.C; widen it", name, outcome.C)
+            logger.warning("evaluate: the best C of %s is %g, at the edge of evaluate.C; widen it", name, outcome.C)
         if outcome.unconverged:
-            log.warning("evaluate: %d fits of %s stopped before they converged", outcome.unconverged, name)
+            logger.warning("evaluate: %d fits of %s stopped before they converged", outcome.unconverged, name)

@@ -25,7 +25,7 @@ from dcgan_pipeline.progress import Advance, progress_bar
 from dcgan_pipeline.randomness import derived_seed, numpy_stream
 from dcgan_pipeline.representation.classifier import Hyper
 from dcgan_pipeline.representation.protocol import Draws
-from dcgan_pipeline.representation.supervised import Limits, check_labelled, classify, train_classifier
+from dcgan_pipeline.representation.supervised import Limits, check_trainable, classify, train_classifier
 from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
@@ -139,7 +139,7 @@ def search(
     InputError
         Where nothing can be trained on these images and labels.
     """
-    check_labelled(architecture, images, labels, rows, validation, start)
+    check_trainable(architecture, images, labels, rows, validation, start)
     train = partial(
         train_classifier,
         architecture,

@@ -110,7 +110,7 @@ def train_classifier(
     InputError
         For a conditional D, images or a ``start`` of another shape, labels that are missing, or a single class.
     """
-    check_labelled(architecture, images, labels, rows, validation, start)
+    check_trainable(architecture, images, labels, rows, validation, start)
     classes = np.unique(labels[rows])
     known = np.where(np.isin(labels, classes), np.searchsorted(classes, labels), _UNKNOWN)
     sets = _Sets(images, known, np.sort(rows), np.sort(validation), seed, device)
@@ -240,7 +240,7 @@ def classify(
     return np.array(settings["classes"], np.int64)[called]
 
 
-def check_labelled(
+def check_trainable(
     architecture: Architecture,
     images: ShardedArray,
     labels: NDArray[np.int64],

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from dcgan_pipeline.errors import InputError
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _WAIT = 120  # seconds for another process to make the file, which takes it some
 _BUSY = 1  # second for another program to give the file free
 
@@ -156,7 +156,7 @@ def _upgrade(file: Path, found: str) -> None:
     kept = file.with_name(f"{file.name}.{found or 'cut-short'}")
     _copy(file, kept)
     _put_into(partial, file)
-    _LOG.warning(f"{file} had not all tables of this MLflow; now it has, and {kept.name} is as it was before")
+    logger.warning(f"{file} had not all tables of this MLflow; now it has, and {kept.name} is as it was before")
 
 
 def _partial(file: Path) -> Path:

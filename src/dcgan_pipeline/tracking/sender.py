@@ -14,7 +14,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.tracking.journal import FOLDER, Delivered, Journal, leftovers
 from dcgan_pipeline.tracking.store import RunDeletedError, RunUnknownError, Store, refused, said
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _PAUSE = 2.0  # seconds between looks at the journals: a call to MLflow takes hundredths of one, whatever it brings
 _LONGEST = 30.0  # seconds between tries, after many that failed
 _MOST = 450  # metrics before a call is full; MLflow takes 1,000
@@ -160,14 +160,14 @@ class Sender(threading.Thread):
         try:
             if lines[0]["do"] == "log":
                 if wrong := self._store.log(at.run_id, *_joined(lines)):
-                    _LOG.warning(f"MLflow refuses {', '.join(wrong)}; the results in data/ have what is left out")
+                    logger.warning(f"MLflow refuses {', '.join(wrong)}; the results in data/ have what is left out")
             elif lines[0]["do"] == "trial":
                 self._store.trial(at, lines[0])
             elif lines[0]["do"] == "end":
                 self._store.end(at.run_id, lines[0])
         except RunDeletedError:
             at.gone = True
-            _LOG.warning("the run was deleted in MLflow; it goes on, and MLflow hears no more of it")
+            logger.warning("the run was deleted in MLflow; it goes on, and MLflow hears no more of it")
         except RunUnknownError:  # another database has taken the place: it is told everything
             self._at[journal] = journal.delivered = Delivered()
             raise ConnectionError("its database has never heard of the run") from None
@@ -199,7 +199,7 @@ class Sender(threading.Thread):
         except Exception as error:
             if not refused(error):
                 raise
-            _LOG.warning(f"MLflow does not get {record['file']}: {said(error)}")
+            logger.warning(f"MLflow does not get {record['file']}: {said(error)}")
         if file.is_relative_to(journal.folder):
             file.unlink(missing_ok=True)
 
@@ -217,13 +217,13 @@ class Sender(threading.Thread):
         if not self._told:
             self._told = True
             reason = str(error) if self._hopeless else said(error)
-            _LOG.warning(f"MLflow cannot be told now: {reason}; what it shall know is kept in {FOLDER}, in order")
+            logger.warning(f"MLflow cannot be told now: {reason}; what it shall know is kept in {FOLDER}, in order")
 
     def _worked(self) -> None:
         self._failing_since = None
         if self._told:
             self._told = False
-            _LOG.warning("MLflow can be told again, and has all that was kept for it")
+            logger.warning("MLflow can be told again, and has all that was kept for it")
 
 
 def _lines(journal: Journal, start: int) -> Iterator[Line]:

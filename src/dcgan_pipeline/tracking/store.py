@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from dcgan_pipeline.tracking import database
 from dcgan_pipeline.tracking.journal import Delivered
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _PARENT = "mlflow.parentRunId"  # the tag by which MLflow's page shows a run below another
 _KIND, _TRIAL, _NOTE = "trial.of", "trial.number", "trial.note"  # tags
 # MLflow's own patience is minutes a call; here a call that fails comes again later.
@@ -124,7 +124,7 @@ class Store:
         before, now = (Path(local_file_uri_to_path(place)) for place in (old, new))
         if before != now and not before.exists() and now.is_dir():
             database.relocate(self._database, old, now.as_uri() if old.startswith("file:") else str(now))
-            _LOG.warning(
+            logger.warning(
                 f"MLflow's files are in {now} now, and no longer in {before}; its database says so from here on"
             )
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, cast
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.sources.sieve import EMPTY, LISTED, LOOPS, UNREADABLE, Sieve, why_left_behind
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # What the file systems of fsspec call the thing that changes with a file.
 _VERSIONS = ("ETag", "etag", "md5Hash", "checksum", "mtime", "LastModified", "last_modified", "updated", "created")
@@ -182,7 +182,7 @@ class LocalPlace(Place):
             if not any(found) and not why_left_behind(inside):
                 sieve.passed_over[EMPTY] += 1
         except OSError as error:
-            log.warning("passed over a folder that cannot be read: %s", error)
+            logger.warning("passed over a folder that cannot be read: %s", error)
             sieve.passed_over[UNREADABLE] += 1
         for names in found:
             names.sort()
@@ -309,7 +309,7 @@ class RemotePlace(Place):
         try:
             entries = files.ls(folder, detail=True)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            log.warning("passed over a folder that cannot be read: %s", error)
+            logger.warning("passed over a folder that cannot be read: %s", error)
             sieve.passed_over[UNREADABLE] += 1
             return []
         except Exception as error:  # the network: a part of the listing must not pass for the whole
