@@ -193,7 +193,7 @@ def _heads(left: Rows, key: Rows) -> tuple[Rows, Rows]:
 
 def _duplicate_of(rows: Rows, others: Rows, hashed: Hashed, settings: DedupSettings) -> NDArray[np.bool_]:
     if settings.min_similarity is not None:
-        return compare(hashed, hashed, rows, others) >= settings.min_similarity
+        return agree(hashed, hashed, rows, others, settings)
     return _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, others, np.int64) <= settings.radius
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.progress import track
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ def code_tables(code_bytes: int, memory: str, folder: Path | None = None) -> Ite
         except duckdb.OutOfMemoryException as error:
             raise InputError(
                 f"dedup.memory must be enough to group the codes, and {memory} is not "
-                f"({str(error).splitlines()[0]}); raise it, or free disk space in {tempfile.gettempdir()}"
+                f"({first_line(error)}); raise it, or free disk space in {tempfile.gettempdir()}"
             ) from None
         finally:
             connection.close()

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from dcgan_pipeline.errors import first_line
 from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.machine import short
 
@@ -84,7 +85,7 @@ def interpolation(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, kinds):
             name = f"{error.full_key} in {_where(error.full_key)}" if error.full_key else "a value in the settings"
-            return f"{name} must refer to what is there, and does not ({_first(error)}); correct its ${{...}}"
+            return f"{name} must refer to what is there, and does not ({first_line(error)}); correct its ${{...}}"
     return None
 
 
@@ -112,7 +113,7 @@ def entries(causes: list[BaseException]) -> str | None:
         if not isinstance(error, DatasetError) or not (found := _ENTRY.search(text)):
             continue
         entry = f"the entry {found.group(1)} of the catalog ({_where(found.group(1), 'catalog')})"
-        reason = text.splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         if "exception occurred when parsing config" in text:
             return _of_class(entry, text)
         if "is not a valid dataset configuration" in text:
@@ -166,7 +167,7 @@ def missing(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, MissingConfigException):
             mend = "run in the project's folder, or give --conf-source"
-            return f"settings must be in conf/, and are not ({_first(error)}); {mend}"
+            return f"settings must be in conf/, and are not ({first_line(error)}); {mend}"
     return None
 
 
@@ -205,7 +206,3 @@ def _where(name: str, kind: str = "") -> str:
     first = name.split(".")[0]
     files = [file for file in _files() if kind in file.name and first in _mapping(file)]
     return short(files[-1]) if files else "conf/"
-
-
-def _first(error: BaseException) -> str:
-    return str(error).splitlines()[0]

@@ -13,6 +13,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.errors import first_line
 from dcgan_pipeline.problems.here import here
 from dcgan_pipeline.problems.machine import nearest, path_problem, short
 from dcgan_pipeline.schema import joined
@@ -165,8 +166,7 @@ def damaged(causes: list[BaseException]) -> str | None:
     if reason is None or found is None or here.catalog is None:
         return None
     path = Path(here.catalog.get(found.group(1))._get_load_path())
-    said = str(reason).splitlines()[0].rstrip(".") or type(reason).__name__
-    return damage(found.group(1), path.parent, said)
+    return damage(found.group(1), path.parent, first_line(reason).rstrip("."))
 
 
 def damage(name: str, version: Path, reason: str) -> str:
