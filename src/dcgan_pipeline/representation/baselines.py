@@ -183,9 +183,7 @@ def learned_features(
         for part, those in zip(("train", "test"), labelled, strict=True):
             write_shards(extract(weights, those, device, _BATCH, f"{name}, {part}"), folder / part, _ROWS)
             found.append(ShardedArray(folder / part))
-        if (
-            kind == "kmeans"
-        ):  # as its authors do; on the labelled set without its validation part it would hardly differ
+        if kind == "kmeans":  # as its authors do; on the labelled set less its validation part it would hardly differ
             scale = moments(found[0], np.arange(len(found[0])))
             yield name, tuple(Standardised(array, *scale) for array in found)
         else:

@@ -15,6 +15,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import Advance, progress_bar
 from dcgan_pipeline.representation.copies import COPIES
 from dcgan_pipeline.representation.features import GAN, MADE_WITH, made_with
+from dcgan_pipeline.representation.labelled import check_same_classes
 from dcgan_pipeline.representation.protocol import Draws, Outcome, draw_labels, judge
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
@@ -191,10 +192,7 @@ def _as_features(array: ShardedArray) -> ShardedArray | _Pixels:
 
 
 def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> list[str]:
-    train, test = set(labels_train["class"]), set(labels_test["class"])
-    if train != test:
-        only = f"only in train: {sorted(train - test)}; only in test: {sorted(test - train)}"
-        raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
+    check_same_classes(set(labels_train["class"]), set(labels_test["class"]))
     # In the order of their numbers, which a conditional G was trained with: names as text would put 10 before 2.
     return list(labels_train.sort_values("label", kind="stable")["class"].unique())
 

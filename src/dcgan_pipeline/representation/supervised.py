@@ -122,15 +122,12 @@ def train_classifier(
         if best.note or best.without >= limits.patience:
             break
     settings = {
-        "kind": "classifier",
-        "step": best.step,
         "architecture": architecture.model_dump(mode="json"),
         "classes": classes.tolist(),
         "hyper": hyper.model_dump(mode="json"),
         "start": None if start is None else start.digest(),
     }
-    tensors = {f"classifier.{name}": value for name, value in best.state.items()}
-    return Trained(Weights(tensors, settings), best.step, 0.0 if best.note else best.accuracy, best.history, best.note)
+    return best.trained(settings)
 
 
 @dataclass(frozen=True)
@@ -201,6 +198,12 @@ class _Best:
     note: str = ""
     state: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def trained(self, settings: dict[str, Any]) -> Trained:
+        """Give the network that was kept; ``settings`` say how it was made."""
+        tensors = {f"classifier.{name}": value for name, value in self.state.items()}
+        weights = Weights(tensors, {"kind": "classifier", "step": self.step, **settings})
+        return Trained(weights, self.step, 0.0 if self.note else self.accuracy, self.history, self.note)
 
     def compare(self, row: dict[str, float], network: Classifier) -> None:
         """Keep the network where it is better than all before it: of equals, the earliest."""
