@@ -1,6 +1,6 @@
 import pytest
 
-from dcgan_pipeline.files import replacing
+from dcgan_pipeline.files import replacing, short
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
@@ -34,3 +34,10 @@ def test_two_writers_have_names_of_their_own(tmp_path):
         one.write_text("1")
         other.write_text("2")
     assert (tmp_path / "a").read_text() == "1"  # the last to end
+
+
+def test_a_path_is_short_where_it_is_below_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert short(tmp_path / "data/a.png") == "data/a.png"
+    assert short(tmp_path) == str(tmp_path)
+    assert short(tmp_path.parent / "b") == str(tmp_path.parent / "b")

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich import get_console
 from rich.text import Text
 
-from dcgan_pipeline.problems.machine import short
+from dcgan_pipeline.files import short
 
 # What a metric is called on the screen, and how it is shown; in the order of the stages.
 _LINES = {

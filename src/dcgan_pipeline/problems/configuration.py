@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_pipeline.errors import first_line
+from dcgan_pipeline.files import short
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import short
 
 _CREDENTIALS = re.compile(r"Unable to find credentials '(.+?)'")
 _DUPLICATES = re.compile(r"Duplicate keys found in (.+) and (.+): (.+)")

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from dcgan_pipeline.files import short
+
 _FULL = re.compile(
     r"no space left on device|database or disk is full|disk quota exceeded|\d+ requested and \d+ written", re.I
 )
@@ -92,12 +94,6 @@ def memory(causes: list[BaseException]) -> str | None:
 
 
 TRANSLATORS = (full_disk, refused_path, database, memory)
-
-
-def short(path: Path) -> str:
-    """A path as short as can be."""
-    path = Path(os.path.abspath(path))
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) and path != Path.cwd() else path)
 
 
 def nearest(path: Path) -> Path:

@@ -14,8 +14,9 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.errors import first_line
+from dcgan_pipeline.files import short
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import nearest, path_problem, short
+from dcgan_pipeline.problems.machine import nearest, path_problem
 from dcgan_pipeline.schema import joined
 
 _NO_VERSION = re.compile(r"(?:^|\s)(\w+): Did not find any versions")

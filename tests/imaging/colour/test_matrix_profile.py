@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
-from dcgan_pipeline.imaging.colour.matrix_profile import ADOBE_RGB, DISPLAY_P3, SRGB, Space, matrix_profile
+from dcgan_pipeline.imaging.colour.matrix_profile import ADOBE_RGB, DISPLAY_P3, PROPHOTO, SRGB, Space, matrix_profile
 
-PROPHOTO = Space((0.734699, 0.265301), (0.159597, 0.840403), (0.036598, 0.000105), (0.345704, 0.358540))
 COLORANTS = {  # published by the makers of the spaces, under D50
     SRGB: [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)],
     DISPLAY_P3: [(0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)],
