@@ -102,7 +102,9 @@ def _run(client: Any, run_id: str) -> Any:
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
-        raise InputError(f"a run must be in MLflow, and {run_id} is not ({first_line(error)})") from None
+        raise InputError(
+            f"a run must be in MLflow, and {run_id} is not ({first_line(error)}); take its id from its page's address"
+        ) from None
     if run.info.status == "RUNNING":
         raise InputError(f"a run must have ended before it can be dropped, and {run_id} is RUNNING; stop it first")
     return run

@@ -295,7 +295,8 @@ class RemotePlace(Place):
             return url_to_fs(self.location, **self.storage)
         except ImportError as error:
             raise InputError(
-                f"{self.location} needs the package of its protocol, which is not installed ({first_line(error)})"
+                f"{self.location} needs the package of its protocol, which is not installed ({first_line(error)}); "
+                "install it"
             ) from None
         except ValueError as error:
             raise InputError(
