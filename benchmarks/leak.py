@@ -32,13 +32,12 @@ from dcgan_pipeline.hashing.codes import compute_codes
 from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, kept_rows
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import crop_and_resize
-from dcgan_pipeline.imaging.open_source import Split as Drawn
-from dcgan_pipeline.imaging.open_source import open_source
+from dcgan_pipeline.imaging.open_source import Split, open_source
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import ImageSource
 from dcgan_pipeline.representation.compare import PIXELS, compare_features
-from dcgan_pipeline.representation.copies import Split, keep_groups_together, mark_copies
+from dcgan_pipeline.representation.copies import Parts, keep_groups_together, mark_copies
 from dcgan_pipeline.representation.features import discriminator_features
 from dcgan_pipeline.representation.report import OURS
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
@@ -90,7 +89,7 @@ class Pile:
         rows = kept_rows(self.duplicates)
         self.gan = train_gan(images, rows, train, 0, CPU, work / "checkpoints", lambda numbers, step: None).gan
 
-    def judge(self, name: str, split: Split, hold_out: bool) -> tuple[dict[str, float], dict[str, float]]:
+    def judge(self, name: str, split: Parts, hold_out: bool) -> tuple[dict[str, float], dict[str, float]]:
         """Judge the trained D and pixels on a split: accuracies in per cent, and the numbers of copies."""
         sets = []
         for part in ("train", "test"):
@@ -125,10 +124,10 @@ class Pile:
         return ShardedArray(self.work / name)
 
 
-def drawn(location: str, seed: int) -> Split:
+def drawn(location: str, seed: int) -> Parts:
     """The split of the catalog: 30 % of the files, at random."""
-    parts = (open_source(location, split=Drawn(part=part, seed=seed)) for part in ("train", "test"))
-    return Split(*parts)
+    parts = (open_source(location, split=Split(part=part, seed=seed)) for part in ("train", "test"))
+    return Parts(*parts)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 BLOCKED = ("kedro", "kedro_datasets", "kedro_mlflow", "kedro_viz", "mlflow", "ray")
 PACKAGES = ("imaging", "hashing", "gan", "representation", "inspection")
-SINGLE = ("arrays", "devices", "engine", "errors", "progress", "schema", "summary", "tracking", "weights")
+SINGLE = ("arrays", "devices", "engine", "errors", "files", "progress", "schema", "summary", "tracking", "weights")
 
 # What a machine that lacks them does: every import of them fails.
 SCRIPT = f"""

@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 from dcgan_pipeline.errors import InputError
 
 MANIFEST = "manifest.json"
-SHARD_BYTES = (
-    1 << 28
-)  # of a shard at most: wide rows would make one of many gigabytes, which is in memory until written
+SHARD_BYTES = 1 << 28  # of a shard at most: one of wide rows would be many gigabytes, in memory until it is written
 _BYTES_CHECKED = 1 << 24  # at once
 
 

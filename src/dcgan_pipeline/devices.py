@@ -11,7 +11,7 @@ import joblib
 import torch
 from threadpoolctl import threadpool_limits
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 
 _VARIABLE = "OMP_NUM_THREADS"
 
@@ -34,8 +34,9 @@ def resolve_device(name: str) -> torch.device:
             raise RuntimeError("no device of the kinds that the project supports")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device must exist on this machine, got {name!r} ({reason}); use auto or cpu") from None
+        raise InputError(
+            f"device must exist on this machine, got {name!r} ({first_line(error)}); use auto or cpu"
+        ) from None
     return device
 
 

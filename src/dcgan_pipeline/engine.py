@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 
 from pydantic import Field
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.schema import Settings, unless
 
 Task = TypeVar("Task")
@@ -367,7 +367,7 @@ def start_ray(workers: int | None) -> Any:
         ray.init(runtime_env={"py_modules": [dcgan_pipeline]}, log_to_driver=False, **here)
     except (OSError, RuntimeError, ValueError) as error:  # not there; of another version of Ray or Python
         raise InputError(
-            f"RAY_ADDRESS must name a Ray cluster that runs, got {address} ({str(error).splitlines()[0]}); start it "
+            f"RAY_ADDRESS must name a Ray cluster that runs, got {address} ({first_line(error)}); start it "
             "(ray start --head), correct RAY_ADDRESS or unset it; if it asks for a token, set RAY_AUTH_MODE=token"
         ) from None
     return ray

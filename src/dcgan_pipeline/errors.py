@@ -12,6 +12,11 @@ class InputError(ValueError):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """First line of what an error says, for a message of one line; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def shortened(values: Iterable[object], most: int = 10) -> str:
     """Join values for a message, and leave out all but the first ``most``."""
     first = [str(value) for value in islice(iter(values), most + 1)]

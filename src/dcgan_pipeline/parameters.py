@@ -121,7 +121,9 @@ def _value(name: str, text: str, known: Mapping[str, type[Settings]]) -> Any:
             raise InputError(f"{where} is not a setting; the settings here are: {', '.join(fields)}")
         annotation = _nested(fields[part].annotation) or fields[part].annotation
         if k + 1 < len(rest) and not _nested(annotation):
-            raise InputError(f"{name} is not a setting: {'.'.join([first, *rest[: k + 1]])} has none below it")
+            raise InputError(
+                f"{name} is not a setting: {'.'.join([first, *rest[: k + 1]])} has none below it; set that alone"
+            )
     if nested := _nested(annotation):
         example = next(iter(nested.model_fields))
         raise InputError(f"{name} has settings below it, and no value of its own; set one, as {name}.{example}=...")

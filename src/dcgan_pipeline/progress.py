@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Advance = Callable[..., None]
@@ -55,7 +55,7 @@ def progress_bar(description: str, total: int) -> Iterator[Advance]:
             if not progress.console.is_terminal and time.monotonic() - said > _LOG_SECONDS:
                 said = time.monotonic()
                 state = progress.tasks[0]
-                log.info("%s: %d of %d  %s", description, state.completed, total, state.fields["note"])
+                logger.info("%s: %d of %d  %s", description, state.completed, total, state.fields["note"])
 
         yield advance
 

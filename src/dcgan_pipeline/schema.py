@@ -21,7 +21,7 @@ QUOTE_IT = "YAML reads a text without quotes as a number, or as true or false: p
 
 MISSING = "a value must not be ??? alone, which stands for a missing one; write ./??? where it is a pattern"
 
-Place = Annotated[str, AfterValidator(os.path.expanduser)]
+UserPath = Annotated[str, AfterValidator(os.path.expanduser)]
 """A path: a text, in which ``~`` at the start is the home folder."""
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from rich import get_console
 from rich.text import Text
 
+from dcgan_pipeline.files import short
+
 # What a metric is called on the screen, and how it is shown; in the order of the stages.
 _LINES = {
     "faces.images": ("images in", "{:,.0f}"),
@@ -50,9 +52,4 @@ def summary_rows(metrics: dict[str, float], pictures: dict[str, Path]) -> list[t
             spread = "" if std is None else f" ± {1.96 * std:.1f}"
             name = kind.removeprefix("evaluate.").replace("_", " ")
             rows.append((f"accuracy, {name}", f"{metrics[key]:.1f}{spread} %"))
-    return rows + [(name.replace("_", " "), _short(path)) for name, path in pictures.items()]
-
-
-def _short(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return rows + [(name.replace("_", " "), short(path)) for name, path in pictures.items()]

@@ -14,6 +14,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.files import replacing
 
 _SETTINGS = "settings"  # the key of the file's header that holds the settings as JSON
 
@@ -43,15 +44,10 @@ class Weights:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, whole or not at all."""
-        path = Path(path)
-        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
-        try:
+        with replacing(Path(path)) as partial:
             # Not save_file, whose files only their owner may read.
             partial.write_bytes(serialise(tensors, metadata={_SETTINGS: json.dumps(self.settings)}))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Weights:

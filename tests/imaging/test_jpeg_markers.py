@@ -1,4 +1,5 @@
 import io
+import re
 
 import numpy as np
 import pytest
@@ -123,6 +124,47 @@ def test_a_sequential_picture_needs_a_scan_of_each_colour():
     assert np.abs(np.asarray(found).astype(int) - np.asarray(CHINA)).mean() < 8
     with pytest.raises(ImageError, match=r"^cut short: scans are missing$"):
         decode_image(head + b"".join(scans[:2]) + END, LIMITS)
+
+
+# ---- the walk over the markers
+
+
+def searched(data):
+    """The outline, each marker found by a search from the end of the one before."""
+    at, frame, heads, alone, end = 2, None, [], False, -1
+    while hit := re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]", re.DOTALL).search(data, at):
+        marker, at = hit[0][1], hit.end()
+        if marker in (0xD8, 0xD9):
+            end = hit.start() if marker == 0xD9 else -1
+            break
+        content = data[at + 2 : at + max(2, int.from_bytes(data[at : at + 2], "big"))]
+        if marker == 0xDA:
+            count = content[0] if content else 0
+            heads.append((data[at + 3 : at + 3 + 2 * count : 2], data[at + 3 + 2 * count :][:1] > b"\0"))
+            alone = (frame and count == frame[2]) if len(heads) == 1 else alone
+        elif marker in {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC} and not frame and not heads and content[5:]:
+            frame = (marker, content[0], content[5])
+        at += max(2, int.from_bytes(data[at : at + 2], "big")) if at + 1 < len(data) else 2
+    components = {component for named, _ in heads for component in named}
+    detailed = any(beyond for _, beyond in heads)
+    return frame, len(heads), bool(alone), len(components), detailed, end
+
+
+def damaged(data, draw):
+    """Bytes changed, taken out and put in, most of them in the header, and some markers among them."""
+    data = bytearray(data)
+    for _ in range(draw.integers(1, 5)):
+        at = int(draw.integers(0, draw.choice([len(data), min(len(data), 700)])))
+        new = [b"\xff" + bytes([draw.choice([0, 0xC0, 0xC4, 0xD0, 0xD8, 0xD9, 0xDA, 0xE0, 0xFF])]), draw.bytes(1), b""]
+        data[at : at + int(draw.integers(0, 4))] = new[draw.integers(0, 3)]
+    return bytes(data[: len(data) - int(draw.choice([0, 0, 1, 2, 3, 30]))])
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_the_outline_is_that_of_a_search_for_each_marker(options):
+    draw, whole = np.random.default_rng(0), encode(CHINA.resize((32, 24)), **options)
+    for data in [whole, *(whole[:k] for k in range(40)), *(damaged(whole, draw) for _ in range(500))]:
+        assert jpeg_markers.read_outline(data) == searched(data)
 
 
 # ---- the number of scans

@@ -9,10 +9,9 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.hashing.groups import Hashed
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import place_of
-from dcgan_pipeline.imaging.open_source import Split as Drawn
-from dcgan_pipeline.imaging.open_source import open_source
+from dcgan_pipeline.imaging.open_source import Split, open_source
 from dcgan_pipeline.imaging.sources import NO_LABEL
-from dcgan_pipeline.representation.copies import Split, keep_groups_together, mark_copies
+from dcgan_pipeline.representation.copies import Parts, keep_groups_together, mark_copies
 
 NAMES = [f"{'ab'[k % 2]}/{k:02d}.png" for k in range(40)] + ["loose.png"]
 RULE = DedupSettings(radius=2, min_similarity=0.9, always_keep=("gone.png",))
@@ -29,7 +28,7 @@ def folder(tmp_path_factory):
 
 
 def parts(folder, seed=0):
-    return Split(*(open_source(folder, split=Drawn(part=part, seed=seed)) for part in ("train", "test")))
+    return Parts(*(open_source(folder, split=Split(part=part, seed=seed)) for part in ("train", "test")))
 
 
 def grouped(folder, groups, names=NAMES):
@@ -75,7 +74,7 @@ def test_an_image_with_two_regions_joins_their_groups(folder):
 def test_sources_that_were_not_grouped_stay_as_they_are(folder, tmp_path):
     split = parts(folder)
     records, duplicates = grouped(folder, [list(range(40))])
-    two = Split(open_source(folder), open_source(folder))
+    two = Parts(open_source(folder), open_source(folder))
     assert keep_groups_together(two, records, duplicates) is two
     records.attrs["place"] = "elsewhere"
     assert keep_groups_together(split, records, duplicates) is split

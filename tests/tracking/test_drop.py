@@ -107,3 +107,18 @@ def test_an_interrupted_drop_is_completed_by_the_next(client, catalog, run, tmp_
     remove(leavings_of(client, [mine], lambda env: catalog), client)
     assert [path.name for path in (tmp_path / "data/m.json").iterdir()] == ["2026-01-02"]
     assert left(tmp_path) == []
+
+
+def test_what_cannot_be_removed_is_said_and_asked_for_again(client, catalog, run, tmp_path, monkeypatch):
+    mine = run("2026-01-01")
+
+    def refused(path, **options):
+        raise PermissionError(13, "Permission denied", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drop.os, "rmdir", refused)
+        with pytest.raises(PermissionError, match="2026-01-01"):
+            remove(leavings_of(client, [mine], lambda env: catalog), client)
+    assert client.get_run(mine).info.lifecycle_stage == "active"
+    remove(leavings_of(client, [mine], lambda env: catalog), client)
+    assert [path.name for path in (tmp_path / "data/m.json").iterdir()] == ["2026-01-02"]

@@ -17,6 +17,9 @@ import pytest
 from dcgan_pipeline.tracking import log_metrics
 from dcgan_pipeline.tracking import run as runs
 from dcgan_pipeline.tracking.journal import Journal
+from dcgan_pipeline.tracking.recorder import Recorder
+from dcgan_pipeline.tracking.sender import Sender
+from dcgan_pipeline.tracking.store import Store
 
 
 @contextmanager
@@ -272,4 +275,32 @@ def test_what_is_left_is_delivered_beside_other_work_and_before_a_run_ends(begin
     runs.deliver_leftovers(place)
     runs.finish("FINISHED")
     assert [run.info.run_name for run in stored()] == ["first"]
+    assert not list(place.outbox.iterdir())
+
+
+def test_nothing_is_written_to_a_journal_after_it_counts_as_delivered(place):
+    """Who closes removes it then: a later write would find no folder, and say that MLflow cannot be told."""
+    sender, early = Sender(Store(place.uri), place.outbox, place.place), []
+
+    class Watched(Journal):
+        @property
+        def delivered(self):
+            return Journal.delivered.fget(self)
+
+        @delivered.setter
+        def delivered(self, value):
+            at = sender.run_of(self)
+            early.append((at.values, at.files) < (value.values, value.files) or not at.run_id)
+            Journal.delivered.fset(self, value)
+
+    recorder = Recorder(Watched.create(place.outbox, "run"))
+    tags = {"run_id": "session"}
+    recorder.append("run", place=place.place, experiment=place.experiment, given=None, name="a", tags=tags, time=1)
+    recorder.metrics({"m": 1.0})
+    recorder.append("end", status="FINISHED", time=2)
+    sender.add(recorder.journal)
+    sender.start_and_close()
+    sender.join(60)
+    assert len(early) >= 4
+    assert all(early)
     assert not list(place.outbox.iterdir())

@@ -16,7 +16,7 @@ from dcgan_pipeline.imaging.decode import decode_image
 from dcgan_pipeline.imaging.open_source import open_source, source_exists
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
-from dcgan_pipeline.imaging.splits import Place, Split, open_part
+from dcgan_pipeline.imaging.splits import PartLocation, Split, open_part
 
 _PREVIEW_COLUMNS, _PREVIEW_SIDE = 8, 64
 
@@ -91,7 +91,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         def open_at(location: str, part: Split | None) -> ImageSource:
             return open_source(location, limits, part, folder, self._storage)
 
-        places = {name: Place.parse(place, name).filepath for name, place in self._places.items()}
+        places = {name: PartLocation.parse(place, name).filepath for name, place in self._places.items()}
         if split is not None:
             return open_part(open_at, self._filepath, split, **places)
         if any(places.values()):

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dcgan_pipeline.arrays import ID, ShardedArray
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.gan import statistics
 from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.networks import Discriminator, Generator
@@ -103,13 +104,7 @@ def load_authors_weights(
     tensors = convert_arrays(arrays, architecture)
     generator = _with_parameters(Generator(architecture), tensors, "generator.", device)
     discriminator = _with_parameters(Discriminator(architecture), tensors, "discriminator.", device)
-
-    def z(network: str) -> Iterator[Tensor]:
-        noise = torch_stream(seed, "statistics z")
-        shape = (statistics.BATCH, architecture.latent_dim, latent)
-        drawn = (draw_latent(*shape, noise).to(device) for _ in range(latent_batches))
-        return track(drawn, f"batch-norm statistics of {network}", latent_batches)
-
+    z = partial(_batches_of_z, (statistics.BATCH, architecture.latent_dim, latent), seed, device, latent_batches)
     statistics.recompute(generator, z("G"))
     if images is None:
         with torch.no_grad():
@@ -118,6 +113,15 @@ def load_authors_weights(
         every = np.arange(len(images)) if rows is None else rows
         statistics.recompute(discriminator, statistics_batches(images, every, seed, device))
     return _as_gan(generator, discriminator, architecture, latent, seed, images)
+
+
+def _batches_of_z(
+    shape: tuple[int, int, Literal["uniform", "normal"]], seed: int, device: torch.device, count: int, network: str
+) -> Iterator[Tensor]:
+    """The same batches for both networks."""
+    noise = torch_stream(seed, "statistics z")
+    drawn = (draw_latent(*shape, noise).to(device) for _ in range(count))
+    return track(drawn, f"batch-norm statistics of {network}", count)
 
 
 def _with_parameters(network: _Network, tensors: dict[str, Tensor], prefix: str, device: torch.device) -> _Network:
@@ -175,7 +179,7 @@ def read_arrays(folder: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         try:
             arrays[name] = np.load(file, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
-            reason = str(error).splitlines()[0] if str(error) else "empty"
+            reason = first_line(error) if str(error) else "empty"
             raise InputError(
                 f"{file} must be a whole .npy array of numbers, and is not ({reason}); copy it again"
             ) from None

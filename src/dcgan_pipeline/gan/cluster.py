@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import distributed
 
 from dcgan_pipeline.engine import EngineSettings, start_ray
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.gan.checkpoints import step_of
 from dcgan_pipeline.gan.parallel import MEND_DEATH, join
 from dcgan_pipeline.gan.plan import Plan
@@ -122,8 +122,7 @@ def _cause(failures: dict[int, Exception]) -> Exception:
     """Find what a user can mend; anything else may be that another process has gone, and is tried again."""
     found = [getattr(failure, "_base_exc", failure) for _, failure in sorted(failures.items())]
     mine = next((error for error in found if isinstance(error, InputError)), None)
-    said = [line for line in str(found[0]).splitlines() if line.strip()]
-    return mine or _Died(said[0] if said else type(found[0]).__name__)
+    return mine or _Died(first_line(found[0]))
 
 
 class _Desk:

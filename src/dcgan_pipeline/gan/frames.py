@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.files import replacing
 
 _PREFIX = "samples-"
 
@@ -43,14 +43,8 @@ class FrameFolder:
 
     def write(self, step: int, images: NDArray[np.uint8]) -> None:
         """Keep what was drawn at a step, uint8 (n, C, S, S); of a step that is drawn again, the last."""
-        file = self._file(step)
-        partial = file.with_name(f".partial-{os.getpid()}-{file.name}")
-        try:
-            with partial.open("wb") as opened:
-                np.save(opened, images, allow_pickle=False)
-            os.replace(partial, file)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(self._file(step)) as partial:
+            np.save(partial, images, allow_pickle=False)  # the name ends in .npy, so that NumPy adds nothing
 
     def check(self, steps: Sequence[int]) -> None:
         """Refuse to go on where a frame is missing.

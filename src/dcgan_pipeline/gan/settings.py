@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings, QualitySettings
-from dcgan_pipeline.schema import Place, Settings, unless
+from dcgan_pipeline.schema import Settings, UserPath, unless
 
 
 class ConvLayer(NamedTuple):
@@ -203,9 +203,9 @@ class TrainSettings(Settings):
     sample_count: int = Field(default=64, ge=2)
     """Samples from one fixed z, drawn through training."""
     checkpoint_every: int = Field(default=500, ge=1)
-    resume: bool | Place = False
+    resume: bool | UserPath = False
     """Go on from the last checkpoint of a run that was stopped; a text: from this one, a folder or a file."""
-    initial_gan: Place | None = None
+    initial_gan: UserPath | None = None
     """Begin with the networks of a ``gan``: a version of it, ``latest``, or a file."""
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
     quality: QualitySettings = QualitySettings()
@@ -271,7 +271,7 @@ class TrainSettings(Settings):
 class ImportSettings(Settings):
     """``params:import_weights``: networks that their authors published."""
 
-    folder: Place | None = None
+    folder: UserPath | None = None
     """Of numbered .npy arrays; see :mod:`dcgan_pipeline.gan.authors_weights`."""
     latent: Literal["uniform", "normal"] = "normal"
     """What z is drawn from."""

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Place, Settings, unless
+from dcgan_pipeline.schema import Settings, UserPath, unless
 
 _INCEPTION = ("fid", "kid", "inception_score")
 METRICS = ("nearest", "frechet_untrained", "kernel_untrained", *_INCEPTION)  # of gan.quality.judge.REGISTRY
@@ -65,7 +65,7 @@ class QualitySettings(Settings):
     """Samples, and at most as many images beside them."""
     held_out: int = Field(default=0, ge=0)
     """Images that are not trained on and that samples are compared with; 0: with images of the training set."""
-    inception_weights: Place | None = None
+    inception_weights: UserPath | None = None
     """File of torch-fidelity's Inception weights, for fid, kid and inception_score; nothing is downloaded."""
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hashing.similarity import mostly_plain, similarity
 from dcgan_pipeline.hashing.subjects import subject_similarity
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Rows = NDArray[np.int64]
 
@@ -113,7 +113,7 @@ def _agreeing(rows: Rows, code: Rows, hashed: Hashed, settings: DedupSettings) -
         centre[left[same]] = rows[head[same]]
         left = left[~same]
     if len(left):
-        log.warning("%d images share codes with more than %d different pictures, and stay", len(left), _CENTRES)
+        logger.warning("%d images share codes with more than %d different pictures, and stay", len(left), _CENTRES)
     return centre, rows[left]
 
 
@@ -193,7 +193,7 @@ def _heads(left: Rows, key: Rows) -> tuple[Rows, Rows]:
 
 def _duplicate_of(rows: Rows, others: Rows, hashed: Hashed, settings: DedupSettings) -> NDArray[np.bool_]:
     if settings.min_similarity is not None:
-        return compare(hashed, hashed, rows, others) >= settings.min_similarity
+        return agree(hashed, hashed, rows, others, settings)
     return _by_chunks(lambda a, b: hamming(hashed.codes[a], hashed.codes[b]), rows, others, np.int64) <= settings.radius
 
 
@@ -264,7 +264,7 @@ def warn_of_conflicts(report: pd.DataFrame) -> None:
     if len(conflicts):
         first = conflicts.iloc[0]
         sources = [name for name in "\n".join((first["kept"], first["removed"])).splitlines() if name]
-        log.warning(
+        logger.warning(
             "%d groups of duplicates lie in folders of different classes, such as %s (%s); see the column conflict of "
             "dedup_report",
             len(conflicts),

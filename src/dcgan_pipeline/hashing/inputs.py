@@ -45,9 +45,8 @@ def normalise(thumbnails: Tensor, kind: Normalise) -> tuple[Tensor, Tensor]:
     if kind == "none":
         return x.flatten(1), torch.full((len(x), 1), 255.0, dtype=torch.float64, device=x.device)
     window = _window_sums(x.device)
-    local = torch.floor(
-        window @ x @ window.T / _WINDOW**2
-    )  # sums are whole; their mean is rounded down, the same everywhere
+    # Sums are whole; their mean is rounded down, the same everywhere.
+    local = torch.floor(window @ x @ window.T / _WINDOW**2)
     v = (10 * x - _TENTHS * local).flatten(1)  # (n, 3072), whole, below 2^12
     total = v.sum(1, keepdim=True)
     values = PIXELS * v - total  # whole, below 2^24

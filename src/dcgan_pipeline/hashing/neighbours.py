@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.progress import track
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 WORD = 64
 _CHUNK = 1 << 20  # rows at once
@@ -103,7 +103,7 @@ class CodeTables:
         flips = min(probes, radius // len(bands))
         sure = sure_radius(len(bands), flips)
         if sure < radius:
-            log.debug("all pairs of codes within %d bits are found, and most of those within %d", sure, radius)
+            logger.debug("all pairs of codes within %d bits are found, and most of those within %d", sure, radius)
         once = " AND a.row < b.row" if left == right else ""
         # DuckDB counts bits in one byte, and two words may differ in 128.
         distance = " + ".join(f"bit_count(xor(a.{w}, b.{w}))::INTEGER" for w in self.words)
@@ -150,7 +150,7 @@ def code_tables(code_bytes: int, memory: str, folder: Path | None = None) -> Ite
         except duckdb.OutOfMemoryException as error:
             raise InputError(
                 f"dedup.memory must be enough to group the codes, and {memory} is not "
-                f"({str(error).splitlines()[0]}); raise it, or free disk space in {tempfile.gettempdir()}"
+                f"({first_line(error)}); raise it, or free disk space in {tempfile.gettempdir()}"
             ) from None
         finally:
             connection.close()

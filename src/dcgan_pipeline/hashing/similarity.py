@@ -2,8 +2,8 @@
 
 Plain correlation calls every ship before a horizon the same ship: a few strong edges decide it. So each thumbnail is
 blurred (3 x 3) and differentiated, and every difference of g grey levels becomes g / (|g| + 4): weak edges, of which a
-picture has many, count nearly as much as the strong ones (our choice). The
-correlation is the best one over shifts of up to two pixels.
+picture has many, count nearly as much as the strong ones (our choice). The correlation is the best one over shifts of
+up to two pixels.
 
 All sums are of whole numbers below 2^24 or in float64, so that the value does not depend on batch, threads or machine.
 """

@@ -8,8 +8,6 @@ the shards that are whole (:mod:`dcgan_pipeline.imaging.work_folder`).
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -26,6 +24,7 @@ from PIL import Image
 from dcgan_pipeline.arrays import ID, PLACE, ShardFiles
 from dcgan_pipeline.engine import EngineSettings, run_tasks
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.files import replacing
 from dcgan_pipeline.imaging.boxes import Box, about_centre
 from dcgan_pipeline.imaging.colour.conversion import OUTCOMES
 from dcgan_pipeline.imaging.decode import Decoded, decode_reduced
@@ -246,15 +245,11 @@ def _save(
 
 
 def _replace(path: Path, data: NDArray[np.uint8] | pd.DataFrame) -> None:
-    partial_path = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
-    try:
+    with replacing(path) as partial_path:
         if isinstance(data, pd.DataFrame):
             data.to_parquet(partial_path)
         else:
-            np.save(partial_path, data, allow_pickle=False)  # the name ends in .npy, so numpy adds nothing
-        os.replace(partial_path, path)
-    finally:
-        partial_path.unlink(missing_ok=True)  # where the disk is full
+            np.save(partial_path, data, allow_pickle=False)  # the name ends in .npy, so that NumPy adds nothing
 
 
 def _collect(

@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.IcoImagePlugin import IcoFile
 from PIL.JpegImagePlugin import JpegImageFile
 
+from dcgan_pipeline.errors import first_line
 from dcgan_pipeline.imaging import jpeg_markers
 from dcgan_pipeline.imaging.boxes import Box, Edges
 from dcgan_pipeline.imaging.colour.conversion import STORED, to_srgb
@@ -272,7 +273,7 @@ def _shown_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _reason(error: Exception) -> str:
-    text = (str(error) or type(error).__name__).splitlines()[0]
+    text = first_line(error)
     if isinstance(error, EOFError) or "truncated" in text or "Truncated" in text:
         return f"cut short: {text}"
     return f"unreadable: {text}"

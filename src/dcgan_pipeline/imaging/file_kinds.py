@@ -20,8 +20,6 @@ _RENDER = "render it to PNG"
 _FRAMES = "cut it into pictures, for example with `ffmpeg -i FILE -vf fps=1 FRAME%05d.png`"
 _UNPACK = "unpack it"
 _SCALE = "scale its numbers to a picture of 8 or 16 bits and save that as PNG"
-
-
 _MAKERS = {b"NIKON": "NEF", b"SONY": "ARW", b"PENTAX": "PEF", b"SAMSUNG": "SRW", b"CANON": "CR2", b"HASSELBLAD": "3FR"}
 
 
@@ -178,7 +176,7 @@ def _of_read_format(data: bytes) -> str:
     if data[4:8] == b"ftyp" and len(data) >= 12:
         return "unreadable: AVIF with a broken or unusual header"
     name = next((name for name, sign in _READ.items() if data.startswith(sign)), "")
-    if name == "JPEG" and (frame := jpeg_markers.read_frame(data)):
+    if name == "JPEG" and (frame := jpeg_markers.read_outline(data).frame):
         if frame.bits != 8:
             return _not_read(f"JPEG of {frame.bits} bits", _EXPORT)
         if frame.marker in _CODINGS:

@@ -9,17 +9,13 @@ part of the picture.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 SIGNATURE = b"\xff\xd8"
-_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]", re.DOTALL)  # all but restarts, and those that libjpeg does not know
+_MARKERS = frozenset([*range(0xC0, 0xD0), *range(0xD8, 0xFF)])  # all but restarts, and those that libjpeg does not know
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]", re.DOTALL)
 _SCAN, _END, _BEGIN = 0xDA, 0xD9, 0xD8
-_FRAMES = frozenset([*range(0xC0, 0xD0), 0xF7]) - {
-    0xC4,
-    0xC8,
-    0xCC,
-}  # without tables, with JPEG-LS
+_FRAMES = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}  # without tables, with JPEG-LS
 _HUFFMAN_SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), (0xC2, 0xCA)
 # What a decoder may read ahead where the picture's data end: 64 bits of ones, the bits that fill the last byte of them.
 # No code is all ones, so that hardly a block can be made of them.
@@ -38,7 +34,7 @@ class Outline(NamedTuple):
     """The image that a JPEG begins with."""
 
     frame: Frame | None
-    """None where its header is missing."""
+    """None where it is not told before the first scan."""
     scans: int
     alone: bool
     """Whether the first scan is of all components."""
@@ -50,50 +46,36 @@ class Outline(NamedTuple):
     """Where the marker of its end is; -1 where there is none."""
 
 
-def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Walk the markers as libjpeg does, to the end of the image or of the data; coded data are passed over.
-
-    Each comes with the place of what follows its length, and of its end.
-    """
-    search, at, size = _MARKER.search, len(SIGNATURE), len(data)
-    while found := search(data, at):
-        at = found.end()
-        marker = data[at - 1]
-        if marker in (_END, _BEGIN):  # libjpeg refuses a second begin
-            yield marker, at, at
-            return
-        length = data[at] << 8 | data[at + 1] if at + 1 < size else 0
-        end = at + max(2, length)  # libjpeg reads the length, whatever it is
-        yield marker, at + 2, min(end, size)
-        at = end
-
-
-def read_frame(data: bytes) -> Frame | None:
-    """Read how the pixels of a JPEG are coded; None where it does not say."""
-    for marker, begin, end in segments(data):
-        if marker == _SCAN:
-            break
-        if marker in _FRAMES and end - begin >= 6:
-            return Frame(marker, data[begin], data[begin + 5])
-    return None
-
-
 def read_outline(data: bytes) -> Outline:
-    """Walk all markers of the image once: a nanosecond or two a byte."""
+    """Walk the markers once, as libjpeg does, to the end of the image or of the data: a nanosecond or two a byte.
+
+    What lies end to end, as a header's parts do, needs no search. Searches, generators and calls of ``min`` and ``max``
+    would be felt where a picture has 32 x 32 pixels.
+    """
     frame, scans, alone, detailed, finish = None, 0, False, False, -1
     components: set[int] = set()
-    for marker, begin, end in segments(data):
+    at, size, markers = len(SIGNATURE), len(data), _MARKERS
+    while at + 1 < size:
+        if data[at] != 0xFF or data[at + 1] not in markers:  # behind coded data, or broken
+            if not (found := _MARKER.search(data, at)):
+                break
+            at = found.start()
+        marker = data[at + 1]
+        if marker in (_END, _BEGIN):  # libjpeg refuses a second begin
+            finish = at if marker == _END else -1
+            break
+        length = data[at + 2] << 8 | data[at + 3] if at + 3 < size else 0
+        begin, end = at + 4, at + 2 + (length if length > 2 else 2)  # libjpeg reads the length, whatever it is
         if marker == _SCAN:
             scans += 1
-            count = data[begin] if begin < end else 0
+            count = data[begin] if begin < end and begin < size else 0
             components.update(data[begin + 1 : begin + 1 + 2 * count : 2])
             first = begin + 1 + 2 * count  # coefficient; 0 is the mean
             detailed = detailed or data[first : first + 1] > b"\0"
             alone = alone or (scans == 1 and frame is not None and count == frame.components)
-        elif marker == _END:
-            finish = begin - 2
-        elif marker in _FRAMES and frame is None and end - begin >= 6:
+        elif marker in _FRAMES and not scans and frame is None and begin + 6 <= end and begin + 6 <= size:
             frame = Frame(marker, data[begin], data[begin + 5])
+        at = end
     return Outline(frame, scans, alone, len(components), detailed, finish)
 
 

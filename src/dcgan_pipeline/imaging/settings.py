@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Place, Settings, unless
+from dcgan_pipeline.schema import Settings, UserPath, unless
 
 Colours = Literal["srgb", "stored"]
 
@@ -23,7 +23,7 @@ class Limits(Settings):
 class HaarSettings(Settings):
     """OpenCV's Haar cascade: the paper's "OpenCV face detector" (paper 4.2); its values are published nowhere."""
 
-    cascade: Place = "haarcascade_frontalface_default.xml"
+    cascade: UserPath = "haarcascade_frontalface_default.xml"
     """A file of ``cv2.data.haarcascades``, or a path."""
     scale_factor: float = Field(default=1.1, gt=1)
     min_neighbors: int = Field(default=5, ge=0)
@@ -34,7 +34,7 @@ class HaarSettings(Settings):
 class YuNetSettings(Settings):
     """OpenCV's ``FaceDetectorYN``: YuNet, a small network whose ONNX file is the user's."""
 
-    model: Place | None = None
+    model: UserPath | None = None
     """Path of the file: ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo."""
     search_min_score: float = Field(default=0.7, ge=0, le=1)
     """Weaker faces are not searched for."""

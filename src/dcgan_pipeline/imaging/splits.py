@@ -32,7 +32,7 @@ class Split(Settings):
     seed: int = 0
 
 
-class Place(Settings):
+class PartLocation(Settings):
     """Where test images are, in the catalog."""
 
     filepath: str | None = None

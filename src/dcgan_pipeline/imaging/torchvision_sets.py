@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import NO_LABEL, ArraySource, FolderSource, ImageSource, Names
 
@@ -108,8 +108,7 @@ def _load(choice: _Choice, location: str, where: str) -> Any:
         except RuntimeError:  # not on disk, or not unpacked
             return kind(where, download=True, **arguments)
     except Exception as error:  # the network's errors are of many kinds
-        reason = str(error).partition("\n")[0]
         raise InputError(
             f"{location} must be in {where} or within reach of the network, and is neither "
-            f"({type(error).__name__}: {reason}); download it elsewhere and copy it there"
+            f"({type(error).__name__}: {first_line(error)}); download it elsewhere and copy it there"
         ) from None

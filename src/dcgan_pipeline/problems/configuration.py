@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from dcgan_pipeline.errors import first_line
+from dcgan_pipeline.files import short
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import shown
 from dcgan_pipeline.schema import QUOTE_IT
 
 _CREDENTIALS = re.compile(r"Unable to find credentials '(.+?)'")
@@ -33,14 +34,14 @@ def unreadable(causes: list[BaseException]) -> str | None:
             mark = getattr(error, "problem_mark", None)
             line = f"line {mark.line + 1}" if mark else f"character {getattr(error, 'position', 0) + 1}"
             reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
-            return f"{shown(file)} must be YAML, and {line} is not ({reason}); correct it there"
+            return f"{short(file)} must be YAML, and {line} is not ({reason}); correct it there"
         except UnicodeDecodeError as error:
-            return f"{shown(file)} must be text in UTF-8, and byte {error.start + 1} is not; save it as UTF-8"
+            return f"{short(file)} must be text in UTF-8, and byte {error.start + 1} is not; save it as UTF-8"
         if isinstance(settings, list):
-            return f"{shown(file)} must be a mapping (name: value), and is a list; take the dash before each name away"
+            return f"{short(file)} must be a mapping (name: value), and is a list; take the dash before each name away"
         for name in settings if isinstance(settings, dict) else ():
             if not isinstance(name, str):
-                return f"a name in {shown(file)} must be a text, got {name!r}; {QUOTE_IT}"
+                return f"a name in {short(file)} must be a text, got {name!r}; {QUOTE_IT}"
     return None
 
 
@@ -54,7 +55,7 @@ def misfits(causes: list[BaseException]) -> str | None:
     layers = [(file, _read(file)) for file in _files() if "parameters" in file.name]
     for file, settings in [*layers, (None, here.params)]:
         if found := _misfit(known, settings, ""):
-            return f"{found}, in {shown(file) if file else '--params'}; write it as conf/base does"
+            return f"{found}, in {short(file) if file else '--params'}; write it as conf/base does"
         known = OmegaConf.to_container(OmegaConf.merge(known, settings))
     return None
 
@@ -76,8 +77,8 @@ def duplicates(causes: list[BaseException]) -> str | None:
         if found := _DUPLICATES.search(str(error)):
             first, second, keys = found.groups()
             return (
-                f"a setting must be in one file of an environment, and {keys} is in {shown(Path(first))} and in "
-                f"{shown(Path(second))}; remove it from one of them"
+                f"a setting must be in one file of an environment, and {keys} is in {short(Path(first))} and in "
+                f"{short(Path(second))}; remove it from one of them"
             )
     return None
 
@@ -90,7 +91,7 @@ def interpolation(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, kinds):
             name = f"{error.full_key} in {_where(error.full_key)}" if error.full_key else "a value in the settings"
-            return f"{name} must refer to what is there, and does not ({_first(error)}); correct its ${{...}}"
+            return f"{name} must refer to what is there, and does not ({first_line(error)}); correct its ${{...}}"
     return None
 
 
@@ -99,7 +100,7 @@ def credentials(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, KeyError) and (found := _CREDENTIALS.search(str(error))):
             name, env = found.group(1), here.env or "local"
-            elsewhere = [shown(file) for file in _credentials_of_others() if name in mapping_of(file)]
+            elsewhere = [short(file) for file in _credentials_of_others() if name in mapping_of(file)]
             is_there = f"; they are in {elsewhere[0]}, which is not read here" if elsewhere else ""
             mend = "copy them there" if elsewhere else f"write `{name}:` there, with its keys below"
             return (
@@ -118,7 +119,7 @@ def entries(causes: list[BaseException]) -> str | None:
         if not isinstance(error, DatasetError) or not (found := _ENTRY.search(text)):
             continue
         entry = f"the entry {found.group(1)} of the catalog ({_where(found.group(1), 'catalog')})"
-        reason = text.splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         if "exception occurred when parsing config" in text:
             return _of_class(entry, text)
         if "is not a valid dataset configuration" in text:
@@ -172,7 +173,7 @@ def missing(causes: list[BaseException]) -> str | None:
     for error in causes:
         if isinstance(error, MissingConfigException):
             mend = "run in the project's folder, or give --conf-source"
-            return f"settings must be in conf/, and are not ({_first(error)}); {mend}"
+            return f"settings must be in conf/, and are not ({first_line(error)}); {mend}"
     return None
 
 
@@ -211,8 +212,4 @@ def _where(name: str, kind: str = "") -> str:
     """The last file that has the first part of a name; `conf/` where none is found."""
     first = name.split(".")[0]
     files = [file for file in _files() if kind in file.name and first in mapping_of(file)]
-    return shown(files[-1]) if files else "conf/"
-
-
-def _first(error: BaseException) -> str:
-    return str(error).splitlines()[0]
+    return short(files[-1]) if files else "conf/"

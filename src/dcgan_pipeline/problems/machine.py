@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from dcgan_pipeline.files import short
+
 _FULL = re.compile(
     r"no space left on device|database or disk is full|disk quota exceeded|\d+ requested and \d+ written", re.I
 )
@@ -22,10 +24,10 @@ def full_disk(causes: list[BaseException]) -> str | None:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or _FULL.search(str(error)):
             named = getattr(error, "filename", None)
             places = [Path(named)] if isinstance(named, str) else [Path("data"), Path(), Path(tempfile.gettempdir())]
-            place = min(map(_there, places), key=lambda place: shutil.disk_usage(place).free)
+            place = min(map(nearest, places), key=lambda place: shutil.disk_usage(place).free)
             free = shutil.disk_usage(place).free / 2**20
             return (
-                f"the disk must have room for what is written, and {free:,.1f} MiB are free at {shown(place)}; free "
+                f"the disk must have room for what is written, and {free:,.1f} MiB are free at {short(place)}; free "
                 "space there (old versions in data/ can be removed) or move the folder to a larger disk, and run "
                 "again; what was made before is kept"
             )
@@ -47,24 +49,24 @@ def path_problem(code: int, path: Path) -> str | None:
     """Say what is wrong with a path by the system's number; None where that is no matter of the user's."""
     if code == errno.EROFS:
         return (
-            f"{shown(path)} must be on a disk that can be written, and it is read-only; mount it for writing, or "
+            f"{short(path)} must be on a disk that can be written, and it is read-only; mount it for writing, or "
             "work in a copy of the project elsewhere"
         )
     if code in (errno.EACCES, errno.EPERM):
-        there = _there(path)
+        there = nearest(path)
         return (
-            f"{shown(path)} must be accessible to this user ({_owner(os.geteuid())}), and the permissions of "
-            f"{shown(there)}, which belongs to {_owner(there.stat().st_uid)}, forbid it; change its owner (chown) or "
+            f"{short(path)} must be accessible to this user ({_owner(os.geteuid())}), and the permissions of "
+            f"{short(there)}, which belongs to {_owner(there.stat().st_uid)}, forbid it; change its owner (chown) or "
             "its permissions (chmod)"
         )
     if code in (errno.ENOTDIR, errno.EEXIST):
         for place in [path, *path.parents]:
             if place.is_file():
-                return f"{shown(place)} must be a folder, and there is a file of that name; move it away, and run again"
+                return f"{short(place)} must be a folder, and there is a file of that name; move it away, and run again"
     if code in (errno.EMFILE, errno.ENFILE):
         return "more files must be open at once than this system allows; raise the limit (ulimit -n 65536)"
     if code == errno.ENAMETOOLONG:
-        return f"{shown(path)} must be a name that the file system takes, and is too long; shorten it"
+        return f"{short(path)} must be a name that the file system takes, and is too long; shorten it"
     return None
 
 
@@ -94,13 +96,7 @@ def memory(causes: list[BaseException]) -> str | None:
 TRANSLATORS = (full_disk, refused_path, database, memory)
 
 
-def shown(path: Path) -> str:
-    """A path as short as can be."""
-    path = Path(os.path.abspath(path))
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) and path != Path.cwd() else path)
-
-
-def _there(path: Path) -> Path:
+def nearest(path: Path) -> Path:
     """The path, or the first folder above it that is there."""
     path = Path(os.path.abspath(path))
     return next((place for place in [path, *path.parents] if os.path.lexists(place)), Path(path.anchor))

@@ -13,8 +13,10 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.errors import first_line
+from dcgan_pipeline.files import short
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import path_problem, shown
+from dcgan_pipeline.problems.machine import nearest, path_problem
 from dcgan_pipeline.schema import joined
 
 _NO_VERSION = re.compile(r"(?:^|\s)(\w+): Did not find any versions")
@@ -49,7 +51,7 @@ def unwritable(pipeline: Pipeline, catalog: CatalogProtocol) -> str | None:
         if getattr(dataset, "_protocol", "") != "file":
             continue
         folder = Path(os.path.abspath(dataset._filepath))  # type: ignore[union-attr]
-        there = next(place for place in [folder, *folder.parents] if os.path.lexists(place))
+        there = nearest(folder)
         if there.is_file() and there != folder:  # an unversioned entry is a file itself
             return path_problem(errno.ENOTDIR, there)
         if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
@@ -165,14 +167,13 @@ def damaged(causes: list[BaseException]) -> str | None:
     if reason is None or found is None or here.catalog is None:
         return None
     path = Path(here.catalog.get(found.group(1))._get_load_path())
-    said = str(reason).splitlines()[0].rstrip(".") or type(reason).__name__
-    return damage(found.group(1), path.parent, said)
+    return damage(found.group(1), path.parent, first_line(reason).rstrip("."))
 
 
 def damage(name: str, version: Path, reason: str) -> str:
     """Say that a version is damaged, and what follows."""
     return (
-        f"{name} must be whole, and its version {version.name} is not ({reason}); remove {shown(version)}, so that "
+        f"{name} must be whole, and its version {version.name} is not ({reason}); remove {short(version)}, so that "
         "the one before it is the latest, or run the stage that makes it again"
     )
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from fsspec.implementations.local import LocalFileSystem
 
 from dcgan_pipeline.errors import shortened
+from dcgan_pipeline.files import short
 from dcgan_pipeline.problems.configuration import mapping_of
 from dcgan_pipeline.problems.here import here
-from dcgan_pipeline.problems.machine import shown
 
 log = logging.getLogger(__name__)
 _ENDINGS = {".yml", ".yaml", ".json"}  # of the files that Kedro reads
@@ -35,7 +35,7 @@ def say_what_is_not_read() -> None:
     """Log what a user may expect to count, and does not: `conf/local` beside `--env`, entries of a misspelt name."""
     if here.conf and here.env not in ("", "local"):
         local = here.conf / "local"
-        files = [shown(file) for file in _files(local) if _is_read(file, local) and mapping_of(file)]
+        files = [short(file) for file in _files(local) if _is_read(file, local) and mapping_of(file)]
         if files:
             text = "an environment is laid over conf/base alone: with --env=%s, %s is not read"
             log.info(text, here.env, shortened(files))
@@ -44,7 +44,7 @@ def say_what_is_not_read() -> None:
         for name in mapping_of(file):
             near = get_close_matches(name, known, n=1, cutoff=0.8)
             if near and name not in known and not name.startswith("_"):
-                log.warning("no pipeline reads or writes %s in %s; did you mean %s?", name, shown(file), near[0])
+                log.warning("no pipeline reads or writes %s in %s; did you mean %s?", name, short(file), near[0])
 
 
 def _unread_file(asked: set[str]) -> str | None:
@@ -55,7 +55,7 @@ def _unread_file(asked: set[str]) -> str | None:
     for folder in here.folders:
         for file in _files(folder):
             if not _is_read(file, folder) and (ours := [name for name in mapping_of(file) if name in kinds]):
-                where = f"must be in a file that is called {kinds[ours[0]]}, and is in {shown(file)}"
+                where = f"must be in a file that is called {kinds[ours[0]]}, and is in {short(file)}"
                 return f"{ours[0]} {where}, which nothing reads; rename it, or move it out of conf/"
     return None
 
@@ -68,7 +68,7 @@ def _unread_global(texts: dict[Path, str], asked: set[str]) -> str | None:
             if name not in known and not name.startswith("_"):
                 return (
                     f"a name in globals.yml must be one that a file asks for by ${{globals:...}}, as "
-                    f"{', '.join(sorted(asked))}, got {name} in {shown(file)}; correct it, or take it out"
+                    f"{', '.join(sorted(asked))}, got {name} in {short(file)}; correct it, or take it out"
                 )
     return None
 

@@ -32,7 +32,7 @@ from dcgan_pipeline.representation.protocol import Draws, Outcome
 from dcgan_pipeline.representation.search import SearchSettings, Trial, best_trial, judge_supervised, search
 from dcgan_pipeline.representation.settings import EvaluateSettings, KMeansSettings, PcaSettings
 from dcgan_pipeline.representation.standardised import Standardised, moments
-from dcgan_pipeline.representation.supervised import check_labelled
+from dcgan_pipeline.representation.supervised import check_trainable
 from dcgan_pipeline.schema import Settings, unless
 from dcgan_pipeline.weights import Weights
 
@@ -148,7 +148,7 @@ def _check(
         architecture = Architecture.parse(gan.settings["architecture"], "gan.architecture")
         start = gan if kind == "fine_tuned" else None
         draws = task.draws
-        check_labelled(architecture, task.train, task.labels.train, draws.selection[0], draws.validation, start)
+        check_trainable(architecture, task.train, task.labels.train, draws.selection[0], draws.validation, start)
 
 
 @contextmanager
@@ -183,9 +183,7 @@ def learned_features(
         for part, those in zip(("train", "test"), labelled, strict=True):
             write_shards(extract(weights, those, device, _BATCH, f"{name}, {part}"), folder / part, _ROWS)
             found.append(ShardedArray(folder / part))
-        if (
-            kind == "kmeans"
-        ):  # as its authors do; on the labelled set without its validation part it would hardly differ
+        if kind == "kmeans":  # as its authors do; on the labelled set less its validation part it would hardly differ
             scale = moments(found[0], np.arange(len(found[0])))
             yield name, tuple(Standardised(array, *scale) for array in found)
         else:

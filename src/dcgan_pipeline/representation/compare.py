@@ -15,10 +15,11 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.progress import Advance, progress_bar
 from dcgan_pipeline.representation.copies import COPIES
 from dcgan_pipeline.representation.features import GAN, MADE_WITH, made_with
+from dcgan_pipeline.representation.labelled import check_same_classes
 from dcgan_pipeline.representation.protocol import Draws, Outcome, draw_labels, judge
 from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 PIXELS = "raw pixels"
@@ -191,10 +192,7 @@ def _as_features(array: ShardedArray) -> ShardedArray | _Pixels:
 
 
 def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> list[str]:
-    train, test = set(labels_train["class"]), set(labels_test["class"])
-    if train != test:
-        only = f"only in train: {sorted(train - test)}; only in test: {sorted(test - train)}"
-        raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
+    check_same_classes(set(labels_train["class"]), set(labels_test["class"]))
     # In the order of their numbers, which a conditional G was trained with: names as text would put 10 before 2.
     return list(labels_train.sort_values("label", kind="stable")["class"].unique())
 
@@ -202,6 +200,6 @@ def _shared_classes(labels_train: pd.DataFrame, labels_test: pd.DataFrame) -> li
 def _warn(outcomes: dict[str, Outcome]) -> None:
     for name, outcome in outcomes.items():
         if outcome.at_edge:
-            log.warning("evaluate: the best C of %s is %g, at the edge of evaluate.C; widen it", name, outcome.C)
+            logger.warning("evaluate: the best C of %s is %g, at the edge of evaluate.C; widen it", name, outcome.C)
         if outcome.unconverged:
-            log.warning("evaluate: %d fits of %s stopped before they converged", outcome.unconverged, name)
+            logger.warning("evaluate: %d fits of %s stopped before they converged", outcome.unconverged, name)

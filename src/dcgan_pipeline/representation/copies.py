@@ -22,14 +22,14 @@ from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import place_of
 from dcgan_pipeline.imaging.sources import NO_LABEL, ImageSource, SubsetSource
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MOVED = "moved"  # the attribute of labelled records that says how many images are not where the split drew them
 COPIES = "copies"  # the attribute by which labels say whether copies are held out of the draws or kept
 
 
 @dataclass(frozen=True)
-class Split:
+class Parts:
     """Both parts of a labelled source, or two sources."""
 
     train: ImageSource
@@ -38,7 +38,7 @@ class Split:
     """Images that are where their copies are, and not where they were drawn."""
 
 
-def keep_groups_together(split: Split, records: pd.DataFrame, duplicates: pd.DataFrame) -> Split:
+def keep_groups_together(split: Parts, records: pd.DataFrame, duplicates: pd.DataFrame) -> Parts:
     """Move every copy to the side to which the split drew the one that stays for its group.
 
     Two sources, or a source that is not the one whose images were grouped, stay as they are.
@@ -73,7 +73,7 @@ def keep_groups_together(split: Split, records: pd.DataFrame, duplicates: pd.Dat
     unlabelled = train.rows[source.labels[train.rows] == NO_LABEL]
     parts = np.union1d(np.flatnonzero(side == 0), unlabelled), np.flatnonzero(side == 1)
     train, test = (SubsetSource(source, part.astype(np.int64)) for part in parts)
-    return Split(train, test, len(moved))
+    return Parts(train, test, len(moved))
 
 
 def _groups_of(
@@ -168,12 +168,12 @@ def _labels(records: pd.DataFrame, hold_out: bool) -> pd.DataFrame:
 
 def _say(labels: pd.DataFrame, moved: int, copies: int, conflicts: int, hold_out: bool) -> None:
     if moved:
-        log.info("%d labelled images went to the side of the split on which their copies are", moved)
-    log.info(
+        logger.info("%d labelled images went to the side of the split on which their copies are", moved)
+    logger.info(
         "%d of %d labelled training images repeat a test image, and %s",
         copies,
         len(labels),
         "are held out of all draws of labels" if hold_out else "stay (features.copies: keep)",
     )
     if conflicts:
-        log.warning("%d of them have another label than the test image (column copy_of of labels_train)", conflicts)
+        logger.warning("%d of them have another label than the test image (column copy_of of labels_train)", conflicts)

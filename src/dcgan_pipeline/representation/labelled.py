@@ -37,7 +37,7 @@ def check_labelled(train: ImageSource, test: ImageSource, settings: EvaluateSett
         )
     for source in (train, test):
         _check_has_labels(source)
-    _check_same_classes(train, test)
+    check_same_classes(_classes_with_images(train), _classes_with_images(test))
     if settings.classifier == "nearest":
         return
     draw_labels(train.labels[train.labels != NO_LABEL], settings, seed, train.classes)
@@ -63,10 +63,16 @@ def _check_has_labels(source: ImageSource) -> None:
         )
 
 
-def _check_same_classes(train: ImageSource, test: ImageSource) -> None:
-    ours, theirs = _classes_with_images(train), _classes_with_images(test)
-    if ours != theirs:
-        only = f"only in train: {sorted(ours - theirs)}; only in test: {sorted(theirs - ours)}"
+def check_same_classes(train: set[str], test: set[str]) -> None:
+    """Refuse labelled sets of different classes, by their names.
+
+    Raises
+    ------
+    InputError
+        Naming the classes that one of the two lacks.
+    """
+    if train != test:
+        only = f"only in train: {sorted(train - test)}; only in test: {sorted(test - train)}"
         raise InputError(f"the labelled sets must have the same classes, got {only}; name their folders alike")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +19,13 @@ from sklearn.metrics import confusion_matrix
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.files import replacing
 from dcgan_pipeline.gan.settings import Architecture
 from dcgan_pipeline.progress import Advance, progress_bar
 from dcgan_pipeline.randomness import derived_seed, numpy_stream
 from dcgan_pipeline.representation.classifier import Hyper
 from dcgan_pipeline.representation.protocol import Draws
-from dcgan_pipeline.representation.supervised import Limits, check_labelled, classify, train_classifier
+from dcgan_pipeline.representation.supervised import Limits, Trained, check_trainable, classify, train_classifier
 from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
@@ -139,7 +139,7 @@ def search(
     InputError
         Where nothing can be trained on these images and labels.
     """
-    check_labelled(architecture, images, labels, rows, validation, start)
+    check_trainable(architecture, images, labels, rows, validation, start)
     train = partial(
         train_classifier,
         architecture,
@@ -160,9 +160,23 @@ def search(
         settings.precision,
         *(device.type, torch.__version__, _VERSION),  # each of which may round otherwise
     )
+    trials = _try_all(train, same, settings, seed, folder, _name(start), report)
+    return pd.DataFrame([{**trial.model_dump(exclude={"hyper"}), **trial.hyper.model_dump()} for trial in trials])
+
+
+def _try_all(
+    train: Callable[..., Trained],
+    same: str,
+    settings: SearchSettings,
+    seed: int,
+    folder: Path,
+    name: str,
+    report: Callable[[Trial], None],
+) -> list[Trial]:
+    """Train once a trial, or read what an earlier search of the ``same`` inputs found."""
     folder.mkdir(parents=True, exist_ok=True)
     trials: list[Trial] = []
-    with progress_bar(f"evaluate: {_name(start)}", settings.trials) as advance:
+    with progress_bar(f"evaluate: {name}", settings.trials) as advance:
         for number in range(settings.trials):
             hyper, own = draw_hyper(settings, seed, number), derived_seed(seed, "trial", number)
             file = folder / f"trial-{number:04d}-{_digest(same, hyper.model_dump(), own)}.json"
@@ -174,7 +188,7 @@ def search(
             trials.append(trial)
             report(trial)
             advance()
-    return pd.DataFrame([{**trial.model_dump(exclude={"hyper"}), **trial.hyper.model_dump()} for trial in trials])
+    return trials
 
 
 def _name(start: Weights | None) -> str:
@@ -201,12 +215,8 @@ def _digest_images(images: ShardedArray, labels: NDArray[np.int64], *sets: NDArr
 
 def _write(trial: Trial, file: Path) -> None:
     """Write the file, whole or not at all."""
-    unfinished = file.with_name(f".partial-{os.getpid()}-{file.name}")
-    try:
-        unfinished.write_text(trial.model_dump_json(indent=1))
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(file) as partial_file:
+        partial_file.write_text(trial.model_dump_json(indent=1))
 
 
 def _read(file: Path) -> Trial | None:

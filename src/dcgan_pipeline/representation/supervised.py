@@ -110,7 +110,7 @@ def train_classifier(
     InputError
         For a conditional D, images or a ``start`` of another shape, labels that are missing, or a single class.
     """
-    check_labelled(architecture, images, labels, rows, validation, start)
+    check_trainable(architecture, images, labels, rows, validation, start)
     classes = np.unique(labels[rows])
     known = np.where(np.isin(labels, classes), np.searchsorted(classes, labels), _UNKNOWN)
     sets = _Sets(images, known, np.sort(rows), np.sort(validation), seed, device)
@@ -122,15 +122,12 @@ def train_classifier(
         if best.note or best.without >= limits.patience:
             break
     settings = {
-        "kind": "classifier",
-        "step": best.step,
         "architecture": architecture.model_dump(mode="json"),
         "classes": classes.tolist(),
         "hyper": hyper.model_dump(mode="json"),
         "start": None if start is None else start.digest(),
     }
-    tensors = {f"classifier.{name}": value for name, value in best.state.items()}
-    return Trained(Weights(tensors, settings), best.step, 0.0 if best.note else best.accuracy, best.history, best.note)
+    return best.trained(settings)
 
 
 @dataclass(frozen=True)
@@ -202,6 +199,12 @@ class _Best:
     state: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
 
+    def trained(self, settings: dict[str, Any]) -> Trained:
+        """Give the network that was kept; ``settings`` say how it was made."""
+        tensors = {f"classifier.{name}": value for name, value in self.state.items()}
+        weights = Weights(tensors, {"kind": "classifier", "step": self.step, **settings})
+        return Trained(weights, self.step, 0.0 if self.note else self.accuracy, self.history, self.note)
+
     def compare(self, row: dict[str, float], network: Classifier) -> None:
         """Keep the network where it is better than all before it: of equals, the earliest."""
         self.history.append(row)
@@ -240,7 +243,7 @@ def classify(
     return np.array(settings["classes"], np.int64)[called]
 
 
-def check_labelled(
+def check_trainable(
     architecture: Architecture,
     images: ShardedArray,
     labels: NDArray[np.int64],

@@ -17,9 +17,9 @@ from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _WAIT = 120  # seconds for another process to make the file, which takes it some
 _BUSY = 1  # second for another program to give the file free
 
@@ -150,13 +150,13 @@ def _upgrade(file: Path, found: str) -> None:
             _tables(partial, new=not found)
         except Exception as error:
             _remove(partial)
-            raise _broken(file, str(error).strip().splitlines()[0]) from None
+            raise _broken(file, first_line(error)) from None
         if watch.execute("PRAGMA data_version").fetchone() != before:
             raise ConnectionError(f"another program writes to {file} while its tables are brought up to date")
     kept = file.with_name(f"{file.name}.{found or 'cut-short'}")
     _copy(file, kept)
     _put_into(partial, file)
-    _LOG.warning(f"{file} had not all tables of this MLflow; now it has, and {kept.name} is as it was before")
+    logger.warning(f"{file} had not all tables of this MLflow; now it has, and {kept.name} is as it was before")
 
 
 def _partial(file: Path) -> Path:

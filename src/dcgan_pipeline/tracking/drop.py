@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
+from dcgan_pipeline.tracking.store import PARENT, all_runs
 
 _SAVED, _LOADED = "save.", "load."  # beginnings of the tags that name versions
 
@@ -63,7 +64,7 @@ def leavings_of(client: Any, run_ids: Iterable[str], catalog_of: Callable[[str],
     """
     found = Leavings(runs=[_run(client, run_id) for run_id in dict.fromkeys(run_ids)])
     for run in found.runs:  # grows: runs below runs
-        below = _all(client, run.info.experiment_id, f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+        below = all_runs(client, run.info.experiment_id, f"tags.`{PARENT}` = '{run.info.run_id}'", deleted=True)
         found.runs += [child for child in below if child.info.run_id not in {had.info.run_id for had in found.runs}]
     going = {run.info.run_id for run in found.runs}
     for run in found.runs:
@@ -101,26 +102,16 @@ def _run(client: Any, run_id: str) -> Any:
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
-        raise InputError(f"a run must be in MLflow, and {run_id} is not ({str(error).splitlines()[0]})") from None
+        raise InputError(
+            f"a run must be in MLflow, and {run_id} is not ({first_line(error)}); take its id from its page's address"
+        ) from None
     if run.info.status == "RUNNING":
         raise InputError(f"a run must have ended before it can be dropped, and {run_id} is RUNNING; stop it first")
     return run
 
 
-def _all(client: Any, experiment: str, wanted: str) -> list[Any]:
-    from mlflow.entities import ViewType
-
-    found: list[Any] = []
-    token = None
-    while token != "":
-        page = client.search_runs([experiment], wanted, run_view_type=ViewType.ALL, page_token=token)
-        found += page
-        token = page.token or ""
-    return found
-
-
 def _refuse_read(client: Any, run: Any, entry: str, version: str, going: set[str]) -> None:
-    readers = client.search_runs([run.info.experiment_id], f"tags.`{_LOADED}{entry}` = '{version}'")
+    readers = all_runs(client, run.info.experiment_id, f"tags.`{_LOADED}{entry}` = '{version}'")
     others = [reader.info.run_id for reader in readers if reader.info.run_id not in going]
     if others:
         raise InputError(
@@ -149,7 +140,8 @@ def _remove_version(version: Version) -> None:
     if isinstance(version.files.protocol, str | tuple) and "file" in version.files.protocol:
         if Path(version.path).exists():
             os.replace(version.path, doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        if Path(doomed).exists():
+            shutil.rmtree(doomed)
     else:
         version.files.rm(version.path, recursive=True)
     version.files.invalidate_cache()
@@ -169,7 +161,8 @@ def _remove_files(uri: str) -> None:
         get_artifact_repository(uri).delete_artifacts()
         return
     folder = Path(local_file_uri_to_path(uri))
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     if folder.parent.is_dir() and not any(folder.parent.iterdir()):  # the run's own folder, with nothing else in it
         folder.parent.rmdir()
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from dcgan_pipeline.files import replacing
+
 FOLDER = ".mlflow-outbox"  # in the project's folder; a folder a run
 
 
@@ -141,9 +143,8 @@ class Journal:
 
     @delivered.setter
     def delivered(self, value: Delivered) -> None:
-        partial = self.folder / ".partial-delivered.json"
-        partial.write_text(json.dumps(asdict(value)))
-        os.replace(partial, self.folder / "delivered.json")
+        with replacing(self.folder / "delivered.json") as partial:
+            partial.write_text(json.dumps(asdict(value)))
 
 
 def leftovers(root: Path) -> list[Journal]:

@@ -21,7 +21,7 @@ from dcgan_pipeline.tracking.journal import Journal
 if TYPE_CHECKING:
     from dcgan_pipeline.representation.search import Trial
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _ENVIRONMENT = "DCGAN_PIPELINE_JOURNAL"  # the folder, for processes that are started and not forked
 _PARAM, _TAG, _NAME = 6000, 8000, 250  # characters that MLflow takes
 
@@ -116,7 +116,7 @@ class Recorder:
         kind = re.sub(r"\d+", "", text)  # once, and not once a step
         if kind not in self._said:
             self._said.add(kind)
-            _LOG.warning(text)
+            logger.warning(text)
 
 
 _current: Recorder | None = None

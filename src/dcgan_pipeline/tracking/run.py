@@ -15,7 +15,7 @@ from dcgan_pipeline.tracking.recorder import Recorder
 from dcgan_pipeline.tracking.sender import Sender
 from dcgan_pipeline.tracking.store import Store
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _FIRST = 10.0  # seconds that a run waits for MLflow at its start, so that nodes of a user's own find it open
 _TRAINING = "?workflowType=machine_learning"  # MLflow's page is about language models unless it is asked not to be
 _PATIENCE = {"FINISHED": 15.0, "FAILED": 15.0, "KILLED": 3.0}  # seconds in which MLflow cannot be told, at its end
@@ -124,7 +124,7 @@ class TrackedRun:
         recorders.end()
         self._close_here()
         if not self._sender.close(_PATIENCE[status]):
-            _LOG.warning(
+            logger.warning(
                 f"MLflow has not been told all of this run; {FOLDER} keeps the rest, and the next run tells it"
             )
 
@@ -153,7 +153,7 @@ def begin(*arguments: Any) -> TrackedRun | None:
         _current = TrackedRun(*arguments)
     except OSError as error:
         _current = None
-        _LOG.warning(f"MLflow is not told of this run, for a journal of it cannot be kept: {error}")
+        logger.warning(f"MLflow is not told of this run, for a journal of it cannot be kept: {error}")
     return _current
 
 

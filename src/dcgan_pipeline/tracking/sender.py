@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.tracking.journal import FOLDER, Delivered, Journal, leftovers
 from dcgan_pipeline.tracking.store import RunDeletedError, RunUnknownError, Store, refused, said
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _PAUSE = 2.0  # seconds between looks at the journals: a call to MLflow takes hundredths of one, whatever it brings
 _LONGEST = 30.0  # seconds between tries, after many that failed
 _MOST = 450  # metrics before a call is full; MLflow takes 1,000
@@ -134,14 +135,17 @@ class Sender(threading.Thread):
 
     def _values(self, journal: Journal) -> None:
         for group in _grouped(_lines(journal, self._at[journal].values)):
+            if journal not in self._journals:  # who closed has left the rest to the next run
+                return
             at = self._at[journal]
             record = group[0][0]
             if record["do"] == "run":
                 self._create(journal, at, record)
             elif not at.gone:
                 self._value(journal, at, [line for line, _ in group])
+            # In the file first: who closes removes the folder as soon as all is delivered here.
+            journal.delivered = replace(at, values=group[-1][1])
             at.values = group[-1][1]
-            journal.delivered = at
 
     def _create(self, journal: Journal, at: Delivered, record: dict[str, Any]) -> None:
         if given := record["given"]:
@@ -156,30 +160,36 @@ class Sender(threading.Thread):
         try:
             if lines[0]["do"] == "log":
                 if wrong := self._store.log(at.run_id, *_joined(lines)):
-                    _LOG.warning(f"MLflow refuses {', '.join(wrong)}; the results in data/ have what is left out")
+                    logger.warning(f"MLflow refuses {', '.join(wrong)}; the results in data/ have what is left out")
             elif lines[0]["do"] == "trial":
                 self._store.trial(at, lines[0])
             elif lines[0]["do"] == "end":
                 self._store.end(at.run_id, lines[0])
         except RunDeletedError:
             at.gone = True
-            _LOG.warning("the run was deleted in MLflow; it goes on, and MLflow hears no more of it")
+            logger.warning("the run was deleted in MLflow; it goes on, and MLflow hears no more of it")
         except RunUnknownError:  # another database has taken the place: it is told everything
             self._at[journal] = journal.delivered = Delivered()
             raise ConnectionError("its database has never heard of the run") from None
 
     def _files(self, journal: Journal) -> Exception | None:
         """Deliver files; gives what was in the way."""
-        at = self._at[journal]
-        for record, end in _lines(journal, at.files):
+        at, problem = self._at[journal], None
+        end = at.files
+        for record, after in _lines(journal, at.files):
             if record["do"] in _FILES:
+                if journal not in self._journals:  # as above
+                    return None
                 try:
                     self._file(journal, at, record)
                 except Exception as error:
-                    return error
+                    problem = error
+                    break
+            end = after
+        if end > at.files:
+            journal.delivered = replace(at, files=end)  # as above
             at.files = end
-        journal.delivered = at
-        return None
+        return problem
 
     def _file(self, journal: Journal, at: Delivered, record: dict[str, Any]) -> None:
         file = self._root.parent / record["file"]
@@ -189,7 +199,7 @@ class Sender(threading.Thread):
         except Exception as error:
             if not refused(error):
                 raise
-            _LOG.warning(f"MLflow does not get {record['file']}: {said(error)}")
+            logger.warning(f"MLflow does not get {record['file']}: {said(error)}")
         if file.is_relative_to(journal.folder):
             file.unlink(missing_ok=True)
 
@@ -207,13 +217,13 @@ class Sender(threading.Thread):
         if not self._told:
             self._told = True
             reason = str(error) if self._hopeless else said(error)
-            _LOG.warning(f"MLflow cannot be told now: {reason}; what it shall know is kept in {FOLDER}, in order")
+            logger.warning(f"MLflow cannot be told now: {reason}; what it shall know is kept in {FOLDER}, in order")
 
     def _worked(self) -> None:
         self._failing_since = None
         if self._told:
             self._told = False
-            _LOG.warning("MLflow can be told again, and has all that was kept for it")
+            logger.warning("MLflow can be told again, and has all that was kept for it")
 
 
 def _lines(journal: Journal, start: int) -> Iterator[Line]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from dcgan_pipeline.errors import first_line
 from dcgan_pipeline.tracking import database
 from dcgan_pipeline.tracking.journal import Delivered
 
-_LOG = logging.getLogger(__name__)
-_PARENT = "mlflow.parentRunId"  # the tag by which MLflow's page shows a run below another
+logger = logging.getLogger(__name__)
+PARENT = "mlflow.parentRunId"  # the tag by which MLflow's page shows a run below another
 _KIND, _TRIAL, _NOTE = "trial.of", "trial.number", "trial.note"  # tags
 # MLflow's own patience is minutes a call; here a call that fails comes again later.
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
@@ -124,7 +125,7 @@ class Store:
         before, now = (Path(local_file_uri_to_path(place)) for place in (old, new))
         if before != now and not before.exists() and now.is_dir():
             database.relocate(self._database, old, now.as_uri() if old.startswith("file:") else str(now))
-            _LOG.warning(
+            logger.warning(
                 f"MLflow's files are in {now} now, and no longer in {before}; its database says so from here on"
             )
 
@@ -201,7 +202,7 @@ class Store:
         if child and child.info.status != "RUNNING":  # a RUNNING one was not told whole
             return
         if child is None:
-            tags = {_PARENT: at.run_id, _KIND: kind, _TRIAL: number}
+            tags = {PARENT: at.run_id, _KIND: kind, _TRIAL: number}
             tags |= {_NOTE: record["note"]} if record["note"] else {}
             name = f"{kind} {record['number']:03d}"
             child = self._client.create_run(at.experiment_id, start_time=moment, tags=tags, run_name=name)
@@ -213,13 +214,8 @@ class Store:
         known[number] = self._client.get_run(run)
 
     def _children(self, at: Delivered, kind: str) -> dict[str, Any]:
-        wanted = f"tags.`{_PARENT}` = '{at.run_id}' and tags.`{_KIND}` = '{kind}'"
-        found, token = [], None
-        while token != "":
-            page = self._client.search_runs([at.experiment_id], wanted, page_token=token)
-            found += page
-            token = page.token or ""
-        return {run.data.tags[_TRIAL]: run for run in found}
+        wanted = f"tags.`{PARENT}` = '{at.run_id}' and tags.`{_KIND}` = '{kind}'"
+        return {run.data.tags[_TRIAL]: run for run in all_runs(self._client, at.experiment_id, wanted)}
 
     def picture(self, at: Delivered, record: dict[str, Any], file: Path) -> None:
         """Log a picture of a step."""
@@ -247,6 +243,20 @@ class Store:
             log_generator(file, record["name"])
 
 
+def all_runs(client: Any, experiment: str, wanted: str, deleted: bool = False) -> list[Any]:
+    """Find the runs of an experiment that a filter wants, from all pages of the answer; ``deleted``: those as well."""
+    from mlflow.entities import ViewType
+
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+    found: list[Any] = []
+    token = None
+    while token != "":
+        page = client.search_runs([experiment], wanted, run_view_type=view, page_token=token)
+        found += page
+        token = page.token or ""
+    return found
+
+
 @contextmanager
 def active(run: Any) -> Iterator[None]:
     """Make a run this thread's active one, without a word to MLflow (``start_run`` would write to its database)."""
@@ -262,8 +272,8 @@ def active(run: Any) -> Iterator[None]:
 
 def said(error: BaseException) -> str:
     """Give the first line of what an error says, short."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) < 200 else f"{lines[0][:200]}..."
+    line = first_line(error)
+    return line if len(line) < 200 else f"{line[:200]}..."
 
 
 def _check_server(uri: str) -> None:

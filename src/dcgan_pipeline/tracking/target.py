@@ -34,7 +34,8 @@ def read_settings(context: Any) -> Any:
         server.mlflow_registry_uri = _validate_uri(context.project_path, server.mlflow_registry_uri)
     if "name" not in given.get("tracking", {}).get("experiment", {}):
         experiment.name = context._package_name or Path(context.project_path).name
-    settings._export_credentials(context) if server.credentials else None
+    if server.credentials:
+        settings._export_credentials(context)
     settings._register_request_header_provider(context)
     mlflow.set_tracking_uri(server.mlflow_tracking_uri)
     if server.mlflow_registry_uri:

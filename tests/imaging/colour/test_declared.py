@@ -193,6 +193,8 @@ def test_the_pieces_of_a_jpegs_profile_are_put_together_wherever_they_stand(prof
         assert files.error(decoded(written).image, flower) < 1.5
     for lacking in (before + b"".join(pieces[1:]) + frame, after.replace(pieces[0], b"")):
         assert decoded(lacking).colours == UNUSABLE
+    short = before + frame[:length] + b"\xff\xe2\0\x0eICC_PROFILE\0" + frame[length:]
+    assert decoded(short).colours == UNUSABLE
 
 
 def test_a_tiffs_profile_of_a_wrong_type_is_passed_over(flower, files):

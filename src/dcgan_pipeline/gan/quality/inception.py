@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 
 POOLED = 2048  # numbers of the last pooling layer; the logits come after them
 _BATCH = 64
@@ -43,7 +43,7 @@ class InceptionSpace:
         try:
             network = FeatureExtractorInceptionV3("inception", layers, feature_extractor_weights_path=weights)
         except (RuntimeError, TypeError, AttributeError) as error:
-            raise _no_weights(weights, str(error).splitlines()[0]) from None
+            raise _no_weights(weights, first_line(error)) from None
         self._network, self._device = network.to(device), device
 
     @torch.no_grad()
@@ -71,7 +71,7 @@ def _check(weights: str) -> None:
     try:
         torch.load(weights, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise _no_weights(weights, str(error).splitlines()[0]) from None
+        raise _no_weights(weights, first_line(error)) from None
 
 
 def _no_weights(weights: str, reason: str) -> InputError:

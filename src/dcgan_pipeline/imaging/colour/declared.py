@@ -84,7 +84,8 @@ def _of_jpeg(image: Image.Image) -> bytes | None:
         return _checked(image.info["icc_profile"])  # None where pieces of it lack
     pieces = sorted(getattr(image, "icclist", []))  # those behind the frame's header, which Pillow leaves
     if pieces:
-        return _checked(b"".join(piece[14:] for piece in pieces)) if len(pieces) == pieces[0][13] else UNUSABLE
+        count = list(pieces[0][13:14])  # none in a piece that is cut short
+        return _checked(b"".join(piece[14:] for piece in pieces)) if count == [len(pieces)] else UNUSABLE
     if b"R03\0" not in image.info.get("exif", b""):
         return None
     try:

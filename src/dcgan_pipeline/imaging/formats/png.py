@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from dcgan_pipeline.imaging.file_parts import PNG
 from dcgan_pipeline.imaging.formats import depth
 from dcgan_pipeline.imaging.sources import ImageError
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_OTHER_ORDER = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}  # Pillow's names of raw pixels
 _GREY_WITH_OPACITY = "LA;16B"  # 4 bytes a pixel
 
@@ -101,7 +101,7 @@ def _first_frame(image: PngImagePlugin.PngImageFile, data: bytes) -> Image.Image
     if left + width > image.width or top + height > image.height:
         raise ImageError("unreadable: a frame beyond the canvas of its animation")
     whole = _chunk(b"IHDR", struct.pack(">II", width, height) + header[8:])
-    file = b"".join([_SIGNATURE, whole, *before, _chunk(b"IDAT", b"".join(packed)), _chunk(b"IEND", b"")])
+    file = b"".join([PNG, whole, *before, _chunk(b"IDAT", b"".join(packed)), _chunk(b"IEND", b"")])
     frame = pixels(PngImagePlugin.PngImageFile(io.BytesIO(file)), file)
     if frame.size == image.size:
         return frame
@@ -111,7 +111,8 @@ def _first_frame(image: PngImagePlugin.PngImageFile, data: bytes) -> Image.Image
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(_SIGNATURE)
+    """Kinds and contents, those of a last chunk that is cut short too: the decoder says how much of it lacks."""
+    at = len(PNG)
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
         yield kind, data[at + 8 : at + 8 + size]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_pipeline.imaging.settings import Limits
-from dcgan_pipeline.imaging.sources.base import ImageSource, Labelled
+from dcgan_pipeline.imaging.sources.base import ImageSource, LabelsAndClasses
 from dcgan_pipeline.imaging.sources.names import Names
 from dcgan_pipeline.imaging.sources.sieve import Reason
 
@@ -56,7 +56,7 @@ class SubsetSource(ImageSource):
         source: ImageSource,
         rows: NDArray[np.int64],
         passed_over: Mapping[Reason, int] | None = None,
-        labelled: Labelled | None = None,
+        labelled: LabelsAndClasses | None = None,
     ) -> None:
         self.source, self.rows = source, rows
         self.location, self.limits = source.location, source.limits

@@ -18,8 +18,8 @@ from dcgan_pipeline.imaging.sources.names import NO_LABEL as NO_LABEL  # a part 
 from dcgan_pipeline.imaging.sources.names import Classes, Names, folder_of
 from dcgan_pipeline.imaging.sources.sieve import Reason, described, files_passed_over, has_losses
 
-log = logging.getLogger(__name__)
-Labelled = tuple[NDArray[np.int64], tuple[str, ...]]
+logger = logging.getLogger(__name__)
+LabelsAndClasses = tuple[NDArray[np.int64], tuple[str, ...]]
 """Labels and classes, as the attributes of a source."""
 
 
@@ -85,7 +85,7 @@ class ImageSource(ABC):
         """Log what the listing made no row of: a warning where a user may miss some of it."""
         if text := described(self.passed_over):
             level = logging.WARNING if has_losses(self.passed_over) else logging.INFO
-            log.log(level, "%s: %d files are listed; passed over: %s", self.location, len(self), text)
+            logger.log(level, "%s: %d files are listed; passed over: %s", self.location, len(self), text)
 
     def describe_rows(self, rows: Sequence[int] | NDArray[np.int64]) -> str:
         """Name the first and the last of some rows, for messages."""
@@ -116,7 +116,7 @@ class FileSource(ImageSource):
         limits: Limits,
         names: Names,
         passed_over: Mapping[Reason, int] | None = None,
-        labelled: Labelled | None = None,
+        labelled: LabelsAndClasses | None = None,
         above: int = 0,
     ) -> None:
         self.location, self.limits, self.names = location, limits, names

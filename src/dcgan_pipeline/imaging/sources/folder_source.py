@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dcgan_pipeline.imaging.settings import Limits
-from dcgan_pipeline.imaging.sources.base import FileSource, ImageError, Labelled
+from dcgan_pipeline.imaging.sources.base import FileSource, ImageError, LabelsAndClasses
 from dcgan_pipeline.imaging.sources.names import Names
 from dcgan_pipeline.imaging.sources.patterns import Glob
 from dcgan_pipeline.imaging.sources.places import LocalPlace, RemotePlace
@@ -41,7 +41,7 @@ class FolderSource(FileSource):
         limits: Limits,
         pattern: str = EVERYTHING,
         names: Names | None = None,
-        labelled: Labelled | None = None,
+        labelled: LabelsAndClasses | None = None,
     ) -> None:
         self.root = location
         glob = Glob(location, pattern)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.imaging.sources.array_source import SubsetSource
 from dcgan_pipeline.imaging.sources.base import FileSource, ImageError, ImageSource
 from dcgan_pipeline.imaging.sources.names import Classes
@@ -78,10 +78,9 @@ def _read_table(source: FileSource, row: int) -> list[Any] | None:
         data = source.read(row)
         document: Any = json.loads(bytes(data))
     except (ImageError, ValueError, RecursionError) as error:
-        reason = str(error).partition("\n")[0]
         raise InputError(
-            f"a {NAME} must be JSON that can be read, and {where} is not ({reason}); mend it, or rename it if it "
-            "holds no labels"
+            f"a {NAME} must be JSON that can be read, and {where} is not ({first_line(error)}); mend it, or rename it "
+            "if it holds no labels"
         ) from None
     if not isinstance(document, dict) or "labels" not in document:
         return None

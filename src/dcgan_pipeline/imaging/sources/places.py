@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, cast
 
-from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.imaging.sources.sieve import EMPTY, LISTED, LOOPS, UNREADABLE, Sieve, why_left_behind
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # What the file systems of fsspec call the thing that changes with a file.
 _VERSIONS = ("ETag", "etag", "md5Hash", "checksum", "mtime", "LastModified", "last_modified", "updated", "created")
@@ -71,7 +71,7 @@ class Place(ABC):
     def _gone(self, error: Exception) -> InputError:
         return InputError(
             f"{self.location} must stay within reach while it is read, and is not "
-            f"({type(error).__name__}: {_first_line(error)}); run the stage again when it is"
+            f"({type(error).__name__}: {first_line(error)}); run the stage again when it is"
         )
 
 
@@ -182,7 +182,7 @@ class LocalPlace(Place):
             if not any(found) and not why_left_behind(inside):
                 sieve.passed_over[EMPTY] += 1
         except OSError as error:
-            log.warning("passed over a folder that cannot be read: %s", error)
+            logger.warning("passed over a folder that cannot be read: %s", error)
             sieve.passed_over[UNREADABLE] += 1
         for names in found:
             names.sort()
@@ -295,11 +295,12 @@ class RemotePlace(Place):
             return url_to_fs(self.location, **self.storage)
         except ImportError as error:
             raise InputError(
-                f"{self.location} needs the package of its protocol, which is not installed ({_first_line(error)})"
+                f"{self.location} needs the package of its protocol, which is not installed ({first_line(error)}); "
+                "install it"
             ) from None
         except ValueError as error:
             raise InputError(
-                f"{self.location} must begin with a protocol that fsspec knows ({_first_line(error)}); "
+                f"{self.location} must begin with a protocol that fsspec knows ({first_line(error)}); "
                 "s3://, gs:// and https:// are some"
             ) from None
 
@@ -309,7 +310,7 @@ class RemotePlace(Place):
         try:
             entries = files.ls(folder, detail=True)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            log.warning("passed over a folder that cannot be read: %s", error)
+            logger.warning("passed over a folder that cannot be read: %s", error)
             sieve.passed_over[UNREADABLE] += 1
             return []
         except Exception as error:  # the network: a part of the listing must not pass for the whole
@@ -335,7 +336,3 @@ def _hides_the_network(error: Exception) -> bool:
     if isinstance(cause, FileNotFoundError | PermissionError):
         return False
     return isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

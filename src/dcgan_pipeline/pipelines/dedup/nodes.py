@@ -105,16 +105,16 @@ def group_new_duplicates(
     here = tuple(name for name in settings.always_keep if name in set(records["source"]))
     settings = settings.model_copy(update={"always_keep": here})
     always = rows_of(here, records)
-    duplicates, log = find_duplicates(new, settings), logging.getLogger(__name__)
+    duplicates, logger = find_duplicates(new, settings), logging.getLogger(__name__)
     for known in sets:
-        log.info("compared with %d images hashed at %s", len(known.codes), known.name)
+        logger.info("compared with %d images hashed at %s", len(known.codes), known.name)
         old = Hashed(known.codes, known.thumbnails, known.records, known.images)
         found = find_known(new, old, settings, elsewhere=True)
         duplicates = drop_known(duplicates, found, known.records["source"], known.name, always)
     report, metrics = _reported(duplicates, records, hash_codes)
     metrics["dedup.known"] = float((duplicates["known"] != "").sum())
     if 2 * metrics["dedup.known"] > len(records):
-        log.warning(
+        logger.warning(
             "%d of %d images are known from older sets; where these take the place of such a set, run "
             "`kedro run --pipeline=dedup`",
             metrics["dedup.known"],

@@ -40,12 +40,12 @@ def _read_part(
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.engine import EngineSettings
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-    from dcgan_pipeline.representation.copies import MOVED, Split, keep_groups_together
+    from dcgan_pipeline.representation.copies import MOVED, Parts, keep_groups_together
     from dcgan_pipeline.representation.labelled import prepare_labelled
     from dcgan_pipeline.representation.settings import FeaturesSettings
 
     check_same_images(records=records, duplicates=duplicates)
-    split = Split(train, test)
+    split = Parts(train, test)
     if FeaturesSettings.parse(features, "features").copies == "hold_out":
         split = keep_groups_together(split, records, duplicates)
     settings = FacesSettings.parse(faces, "faces"), PreprocessSettings.parse(preprocess, "preprocess")
