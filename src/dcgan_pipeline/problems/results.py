@@ -160,7 +160,8 @@ def damaged(causes: list[BaseException]) -> str | None:
     from PIL import UnidentifiedImageError
 
     kinds = (json.JSONDecodeError, UnicodeDecodeError, zlib.error, pyarrow.ArrowInvalid, UnidentifiedImageError)
-    reason = next((error for error in causes if isinstance(error, kinds)), None)
+    # PyArrow tells of flipped bits by an OSError that no system has numbered.
+    reason = next((e for e in causes if isinstance(e, kinds) or (type(e) is OSError and e.errno is None)), None)
     found = next((match for error in causes if (match := _LOADED.search(str(error)))), None)
     if reason is None or found is None or here.catalog is None:
         return None
