@@ -65,11 +65,14 @@ class TrackingHooks:
         from kedro_mlflow.framework.hooks.utils import _assert_mlflow_enabled, _flatten_dict
         from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
 
+        from dcgan_pipeline.tracking.store import check_address
+
         tracking = self._settings.tracking
         enabled = _assert_mlflow_enabled(run_params.get("pipeline_names") or ["__default__"], self._settings)
         switch_catalog_logging(catalog, enabled)
         if not enabled:
             return
+        check_address(self._target.uri)
         given = tracking.run.id
         run = runs.begin(self._target, tracking.run.name or run_name(run_params), _tags(run_params), given)
         if run is None:
