@@ -1,5 +1,8 @@
 """Where MLflow may be: at an address at which there can be one."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from dcgan_pipeline.errors import InputError
@@ -36,6 +39,21 @@ def test_what_may_be_there_is_left_to_mlflow():
 def test_a_folder_is_one_where_mlflow_is_told_to_write_folders(monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     check_address("mlruns")
+
+
+def test_who_is_nothing_without_mlflow_is_told_in_one_line(tmp_path, empty_database):
+    file = tmp_path / "mlflow.db"
+    file.write_bytes(empty_database)
+    store = Store(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(
+            InputError, match=r"^MLflow must be within reach to drop runs, and is not \(database is locked"
+        ):
+            store.must_connect("to drop runs")
+    assert store.must_connect("to drop runs").search_experiments()
+    with pytest.raises(InputError, match=r"and is not \(nothing answers at 127.0.0.1:1: "):
+        Store("http://127.0.0.1:1").must_connect("to drop runs")
 
 
 def test_a_database_whose_package_is_not_there_is_refused():

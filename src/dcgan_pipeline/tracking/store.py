@@ -139,6 +139,23 @@ class Store:
             self._client, self._trials = None, {}
         self._inode = status.st_dev, status.st_ino
 
+    def must_connect(self, what: str) -> Any:
+        """Give a client, or say why there is none: to those that are nothing without MLflow.
+
+        Raises
+        ------
+        InputError
+            Where MLflow cannot be written now.
+        """
+        try:
+            return self.connect()
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"MLflow must be within reach {what}, and is not ({said(error)}); try again then"
+            ) from None
+
     # ---- what a journal can say
 
     def experiment(self, wanted: dict[str, Any]) -> str:
