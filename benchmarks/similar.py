@@ -65,6 +65,25 @@ def flag(seed: int) -> Image.Image:
     return Image.fromarray(colours).resize((SIDE, SIDE), Image.Resampling.NEAREST)
 
 
+def shirt(seed: int) -> Image.Image:
+    """One shirt before one scene, of a random colour."""
+    image = scene(np.random.default_rng(0), SIDE)
+    colour = tuple(np.random.default_rng(seed).integers(0, 256, 3).tolist())
+    outline = [(60, 60), (100, 40), (156, 40), (196, 60), (230, 120), (184, 230), (72, 230), (26, 120)]
+    ImageDraw.Draw(image).polygon(outline, fill=colour)
+    return image
+
+
+def lines(seed: int) -> Image.Image:
+    """A page of words in lines that begin at one margin."""
+    generator = np.random.default_rng(seed)
+    image, words = Image.new("RGB", (SIDE, SIDE), "white"), ["the", "of", "and", "to", "in", "is", "you", "that"]
+    for top in range(10, 245, 16):
+        text = " ".join(generator.choice(words, 12))[:38]
+        ImageDraw.Draw(image).text((10, top), text, fill="black", font=ImageFont.load_default(13))
+    return image
+
+
 def sky(seed: int) -> Image.Image:
     """A small scene before a sky from light to dark."""
     image = Image.linear_gradient("L").convert("RGB").resize((SIDE, SIDE))
@@ -90,7 +109,9 @@ KINDS: dict[str, Draw] = {
     "a sixteenth": sheet(16),
     "letters, an eighth": letter,
     "pages of text": page,
+    "pages of text, wide lines": lines,
     "flags": flag,
+    "one shirt, other colours": shirt,
     "an eighth, before a sky": sky,
     "one scene, other captions": caption,
 }

@@ -339,6 +339,33 @@ def test_more_wide_rows_are_written_in_no_more_memory(tmp_path):
     assert many - few < 80  # the 20 chunks more are 191, a few shards in work 16 each
 
 
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"rows": 4}, r"shard-00000\.npy is not whole \(it has int64 of shape \(5,\), and manifest.json says .*\(4,\)"),
+        ({"rows": 6}, r"shard-00000\.npy is not whole"),
+        ({"dtype": "<f4"}, r"shard-00000\.npy is not whole"),
+        ({"item_shape": [1]}, r"shard-00000\.npy is not whole"),
+        ({"rows": -1}, r"manifest\.json is not whole \(shards\.0\.rows: "),
+        ({"file": "../shard-00000.npy"}, r"manifest\.json is not whole \(shards\.0\.file: "),
+        ({"dtype": "int65"}, r"manifest\.json is not whole \(dtype: .*int65"),
+        ({"dtype": None}, r"manifest\.json is not whole \(dtype: "),
+        ({"attrs": []}, r"manifest\.json is not whole \(attrs: "),
+        ({"shards": None}, r"manifest\.json is not whole \(shards: "),
+        (None, r"manifest\.json is not whole \("),
+    ],
+)
+def test_a_manifest_that_does_not_fit_its_shards_is_named(tmp_path, changed, why):
+    write_shards(ArrayChunks([np.arange(10)], {"loss": float("nan")}), tmp_path / "array", 5)
+    manifest = json.loads((tmp_path / "array/manifest.json").read_text())
+    for name, value in (changed or {}).items():
+        (manifest if name in manifest else manifest["shards"][0])[name] = value
+    assert np.isnan(ShardedArray(tmp_path / "array").attrs["loss"])
+    (tmp_path / "array/manifest.json").write_text(json.dumps(manifest) if changed else "[]")
+    with pytest.raises(InputError, match=rf"{why}.*; remove {tmp_path}, so that the version before it is the latest"):
+        ShardedArray(tmp_path / "array")[:]
+
+
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:-1]), Path.unlink, Path.touch])
 def test_a_shard_that_is_not_whole_is_named(tmp_path, damage):
     write_shards(ArrayChunks([np.arange(10)], {}), tmp_path / "array", 5)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from dcgan_pipeline.errors import InputError
 
@@ -43,6 +44,20 @@ class ShardFiles:
     attrs: dict[str, Any] = field(default_factory=dict)
 
 
+class _Shard(BaseModel):
+    file: str = Field(pattern=r"^[^/\\]+$")  # in the folder, and nowhere else
+    rows: NonNegativeInt
+
+
+class _Manifest(BaseModel):
+    """What :func:`write_shards` writes, and what an editor or a full disk may have left of it."""
+
+    dtype: str
+    item_shape: tuple[NonNegativeInt, ...]
+    shards: list[_Shard]
+    attrs: dict[str, Any]
+
+
 class ShardedArray(Sequence[NDArray[Any]]):
     """Read-only array over the shards of a folder, each opened when it is first touched.
 
@@ -53,16 +68,28 @@ class ShardedArray(Sequence[NDArray[Any]]):
     ----------
     folder
         Where the shards and their ``manifest.json`` are.
+
+    Raises
+    ------
+    InputError
+        Where the manifest is not as it was written; of a shard, when it is first touched.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        manifest = json.loads((self.folder / MANIFEST).read_text())
-        self.dtype = np.dtype(manifest["dtype"])
-        self.attrs: dict[str, Any] = manifest["attrs"]
-        self._item_shape = tuple(manifest["item_shape"])
-        self._files = [shard["file"] for shard in manifest["shards"]]
-        self._ends = np.cumsum([shard["rows"] for shard in manifest["shards"]], dtype=np.int64)
+        try:
+            manifest = _Manifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+            self.dtype = np.dtype(manifest.dtype)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise self._damaged(self.folder / MANIFEST, f"{where}: {first['msg']}" if where else first["msg"]) from None
+        except TypeError as error:
+            raise self._damaged(self.folder / MANIFEST, f"dtype: {error}") from None
+        self.attrs: dict[str, Any] = manifest.attrs
+        self._item_shape = manifest.item_shape
+        self._files = [shard.file for shard in manifest.shards]
+        self._ends = np.cumsum([shard.rows for shard in manifest.shards], dtype=np.int64)
         self._maps: dict[int, NDArray[Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -125,14 +152,22 @@ class ShardedArray(Sequence[NDArray[Any]]):
         if k not in self._maps:
             file = self.folder / self._files[k]
             try:
-                self._maps[k] = np.load(file, mmap_mode="r", allow_pickle=False)
+                found = np.load(file, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError, FileNotFoundError) as error:  # cut short, empty, removed
-                raise InputError(
-                    f"an array must have all of its shards, and {file} is not whole ({error}); remove "
-                    f"{self.folder.parent}, so that the version before it is the latest, or run the stage that makes "
-                    "it again"
-                ) from None
+                raise self._damaged(file, str(error)) from None
+            rows = int(self._ends[k] - (self._ends[k - 1] if k else 0))
+            kinds = [(self.dtype, (rows, *self._item_shape)), (found.dtype, found.shape)]
+            if kinds[0] != kinds[1]:
+                said, there = (f"{kind} of shape {shape}" for kind, shape in kinds)
+                raise self._damaged(file, f"it has {there}, and {MANIFEST} says {said}")
+            self._maps[k] = found
         return self._maps[k]
+
+    def _damaged(self, file: Path, why: str) -> InputError:
+        return InputError(
+            f"an array must have all of its shards, and {file} is not whole ({why}); remove {self.folder.parent}, so "
+            "that the version before it is the latest, or run the stage that makes it again"
+        )
 
 
 def write_shards(data: NDArray[Any] | ArrayChunks | ShardFiles, folder: Path, rows_per_shard: int) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import signal
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -142,10 +146,32 @@ def _read_versions(ctx: click.Context, param: click.Parameter, value: Any) -> An
     return _split_load_versions(ctx, param, value)
 
 
+class _Stoppable(click.Command):
+    """Ends Ctrl-C before the first node and after the last one, too, in a line of ours: click would say "Aborted!"."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        with _stopped_in_one_line():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _stopped_in_one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _stopped_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; what was made before is kept\n")
+        sys.exit(128 + signal.SIGINT)
+
+
 def _with_params(command: click.Command) -> click.Command:
     """Replace the option of Kedro's command that reads its values as YAML 1.1: 010 would be 8, and on True."""
     ours = _Params(["--params"], type=click.UNPROCESSED, multiple=True, callback=_read, help=_HELP)
     made = copy.copy(command)
+    made.__class__ = _Stoppable
     made.params = [ours if option.name == "params" else copy.copy(option) for option in command.params]
     for option in made.params:
         if isinstance(option, click.Option) and option is not ours and not option.is_flag:

@@ -16,7 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -117,24 +117,32 @@ def _processes(
     function: Callable[[Any], Any], tasks: Sequence[Any], workers: int | None, describe: Callable[[Any], str]
 ) -> Iterator[Any]:
     places = max(1, min(workers or os.cpu_count() or 1, len(tasks)))
-    try:
+    with starting():
         pool = _Pool(function, tasks, places, describe)
-    except RuntimeError as error:
-        if "bootstrapping phase" in str(error):  # this is a worker, which runs the user's script to import it
-            os._exit(1)  # quietly: the process that started it says what is wrong
-        raise
     try:
         yield from _in_order(pool, places, len(tasks))
     finally:
         pool.close()
 
 
-def _unguarded() -> str:
+@contextmanager
+def starting() -> Iterator[None]:
+    """Around what starts processes: where this is one of those, which runs the user's script to import it, end it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "bootstrapping phase" in str(error):
+            os._exit(1)  # quietly: the process that started it says what is wrong
+        raise
+
+
+def unguarded(what: str, otherwise: str) -> str:
+    """Say that a script must do nothing when a process that it starts imports it."""
     script = getattr(sys.modules["__main__"], "__file__", None) or "the program that runs"
     return (
-        f"engine.name: processes needs a script that its workers can import, and {script} ended when they did, which "
+        f"{what} needs a script that its workers can import, and {script} ended when they did, which "
         'runs it again; put all that it runs into a function main(), and call it under `if __name__ == "__main__":` '
-        "alone, or set engine.name to local"
+        f"alone, or {otherwise}"
     )
 
 
@@ -168,7 +176,7 @@ class _Process:
         except EOFError:
             self._process.join()
             if (self._process.exitcode or 0) > 0:  # not killed: it ended by itself before it could take a task
-                raise InputError(_unguarded()) from None
+                raise InputError(unguarded("engine.name: processes", "set engine.name to local")) from None
 
     def receive(self) -> Future[Any]:
         outcome: Future[Any] = Future()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,20 +60,41 @@ class Weights:
         InputError
             Where it is none, or cut short.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise InputError(
-                f"{path} must be a whole safetensors file, and is not ({error}); remove it, and make it again"
-            ) from None
-        if _SETTINGS not in metadata:
-            raise InputError(f"{path} must carry its settings, and has none; take a file that this project made")
-        return cls(tensors, json.loads(metadata[_SETTINGS]))
+        with _opened(path) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls(tensors, _settings(path, file.metadata()))
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read only the settings of a file of weights."""
-    with safe_open(path, framework="pt") as file:
-        return json.loads(file.metadata()[_SETTINGS])
+    """Read only the settings of a file of weights.
+
+    Raises
+    ------
+    InputError
+        As :meth:`Weights.load`.
+    """
+    with _opened(path) as file:
+        return _settings(path, file.metadata())
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} must be a whole safetensors file, and is not ({error}); remove it, and make it again"
+        ) from None
+
+
+def _settings(path: str | os.PathLike[str], metadata: dict[str, str] | None) -> dict[str, Any]:
+    if metadata is None or _SETTINGS not in metadata:
+        raise InputError(f"{path} must carry its settings, and has none; take a file that this project made")
+    try:
+        found = json.loads(metadata[_SETTINGS])
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must carry its settings, and they are damaged; remove it, and make it again")
+    return found

@@ -9,8 +9,9 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from kedro.io import DataCatalog, DatasetError
+from kedro.io import DataCatalog, DatasetError, Version
 
+from dcgan_pipeline.arrays import ArrayChunks
 from dcgan_pipeline.datasets.sharded_array import ShardedArrayDataset
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
@@ -109,6 +110,7 @@ def test_a_process_killed_while_it_saves_leaves_the_version_before_as_the_latest
             break
     assert moment > 1
     assert case.dataset(tmp_path).list_versions(full_path=False) == [SECOND, FIRST]
+    assert not list(tmp_path.rglob(".partial-*"))  # the next save has removed what the killed ones left
 
 
 @pytest.mark.parametrize("case", ["table", "metrics", "figure", "animation", "weights"], indirect=True)
@@ -118,6 +120,21 @@ def test_a_process_killed_while_it_replaces_a_file_leaves_the_old_one(case, tmp_
     assert case.number(case.plain(tmp_path).load()) == 3
     case.plain(tmp_path).save(case.data(8))
     assert case.number(case.plain(tmp_path).load()) == 8
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_a_save_leaves_what_another_process_is_saving(tmp_path):
+    ours, theirs = (ShardedArrayDataset(filepath=tmp_path / "array", version=Version(v, v)) for v in (FIRST, SECOND))
+
+    def chunks():
+        yield np.full((5, 2), 3)
+        theirs.save(np.full((5, 2), 7))  # in the meantime
+        yield np.full((5, 2), 3)
+
+    ours.save(ArrayChunks(chunks()))
+    assert ours.load().shape == (10, 2)
+    assert theirs.load()[:].max() == 7
+    assert not list(tmp_path.rglob(".partial-*"))
 
 
 def test_a_folder_is_replaced_after_a_process_was_killed_at_any_moment_of_replacing_it(tmp_path):

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from trainings import StoppedError, check_same, run, samples, stop_at, watched
+from trainings import StoppedError, check_same, run, samples, stop_at, train, watched
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.trainer import Trainer
@@ -71,6 +71,55 @@ def test_a_training_with_a_whole_checkpoint_and_no_result_is_unfinished(array, f
     run(array, folder)
     assert old in files(folder)
     assert len(files(folder)) == 2
+
+
+def test_a_training_whose_result_was_not_saved_is_unfinished(array, tmp_path, folder, caplog):
+    lost = train(array, folder)  # and then the disk is full
+    (old,) = files(folder)
+    run(array, folder, seed=3)
+    assert str(folder / old.parent) in caplog.text
+    assert old in files(folder)
+    check_same(run(array, folder, resume=str(folder / old)), lost)
+    run(array, folder, seed=4)  # now it is a result
+    assert old not in files(folder)
+
+
+def test_a_result_whose_checkpoints_are_gone_can_be_saved(array, tmp_path, folder):
+    gan = train(array, folder).gan
+    shutil.rmtree(folder)
+    gan.save(tmp_path / "gan.safetensors")
+    assert not folder.exists()
+    assert Weights.load(tmp_path / "gan.safetensors").settings == gan.settings
+
+
+def test_what_is_beside_checkpoints_stays(array, folder):
+    run(array, folder)
+    (old,) = files(folder)
+    copies = [folder / old.with_name(name) for name in ("step-best.safetensors", "step-000000014-0.safetensors", "why")]
+    for copy in copies:
+        copy.write_bytes((folder / old).read_bytes())
+    run(array, folder, steps=20, resume=True)  # of one folder: all older checkpoints go
+    run(array, folder, seed=3)  # the folder goes
+    assert all(copy.exists() for copy in copies)
+    assert old not in files(folder)
+
+
+@pytest.mark.parametrize("name", ["step-000000010.safetensors", "finished"])
+def test_what_cannot_be_read_is_kept_and_holds_nothing_up(array, folder, caplog, name):
+    stopped(array, folder, at=12)
+    (old,) = (folder / path for path in files(folder))
+    old.with_name(name).write_bytes(b"")
+    run(array, folder)
+    assert str(old) in caplog.text
+    assert old.exists()
+
+
+def test_a_damaged_checkpoint_is_named_where_it_is_needed(array, folder):
+    old = stopped(array, folder)
+    (file,) = old.glob("step-*")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match=f"{file} must be a whole safetensors file, and is not"):
+        run(array, folder, resume=True)
 
 
 def test_a_finished_training_that_is_lengthened_and_stopped_is_unfinished_again(array, folder):

@@ -122,6 +122,18 @@ if __name__ == "__main__":
 """
 
 
+UNGUARDED = ALONE.replace('if __name__ == "__main__":', "if True:")
+
+
+def test_a_script_that_the_others_cannot_import_is_told_the_lines_that_mend_it(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "train.processes needs a script that its workers can import" in done.stderr
+    assert done.stderr.count("Traceback") == 1  # the others are silent
+
+
 def test_the_others_end_with_a_first_process_that_is_killed(tmp_path):
     (tmp_path / "alone.py").write_text(ALONE)
     command = [sys.executable, str(tmp_path / "alone.py")]

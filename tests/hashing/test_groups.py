@@ -239,6 +239,14 @@ def test_a_picture_in_folders_of_two_classes_is_a_conflict_and_one_without_a_lab
     assert len(caplog.records) == 1
 
 
+def test_pictures_that_differ_in_colour_alone_are_told_apart(hashed):
+    grid = np.random.default_rng(0).integers(0, 2, (8, 8)).repeat(4, 0).repeat(4, 1)[:, :, None]
+    colours = [(200, 40, 40), (40, 160, 60), (40, 80, 200)]
+    pictures = np.stack([(grid * colour + (1 - grid) * 255).transpose(2, 0, 1) for colour in colours]).astype(np.uint8)
+    assert similarity(pictures, np.roll(pictures, 1, 0)).min() > 0.65  # what decided alone
+    assert group(hashed(np.zeros((3, 8), np.uint8), pictures), min_similarity=0.65).empty
+
+
 def sheets(count, side, size=64):
     """Different scenes of so many pixels in the middle of a white sheet, and their thumbnails."""
     big = np.full((count, 3, 4 * size, 4 * size), 255, np.uint8)

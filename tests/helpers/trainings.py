@@ -26,6 +26,13 @@ class StoppedError(Exception):
 
 
 def run(array, folder, log=lambda losses, step: None, rows=ROWS, seed=0, **values):
+    trained = train(array, folder, log, rows, seed, **values)
+    trained.gan.save(folder.parent / "gan.safetensors")
+    return trained
+
+
+def train(array, folder, log=lambda losses, step: None, rows=ROWS, seed=0, **values):
+    """Train, and do not save the result."""
     return train_gan(array, rows, TrainSettings.parse(BASE | values, "train"), seed, CPU, folder, log)
 
 

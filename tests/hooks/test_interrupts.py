@@ -7,6 +7,7 @@ import duckdb
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 
+from dcgan_pipeline import cli
 from dcgan_pipeline.hooks import InterruptHooks
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.problems import Stopped, explain
@@ -62,6 +63,28 @@ def test_nodes_that_a_tool_shares_are_those_of_the_stage_that_runs(tmp_path):
             interrupt(0)
         stages = "faces,preprocess,dedup,train,features,evaluate,visualize" if name == "__default__" else name
         assert f"`kedro run --pipelines={stages}` goes on" in str(stopped.value)
+
+
+def test_of_some_nodes_those_that_are_left_go_on(tmp_path):
+    hooks, catalog = InterruptHooks(), DataCatalog({"checkpoints": MemoryDataset(tmp_path)})
+    part = PIPELINE.filter(from_nodes=["train.draw_losses"])
+    asked = ASKED | {"from_nodes": ["train.draw_losses"], "load_versions": {"gan": "1"}, "runtime_params": {}}
+    hooks.before_pipeline_run(run_params=asked, pipeline=part, catalog=catalog)
+    with pytest.raises(Stopped, match=r"`kedro run --env=photos --pipelines=unsupervised --nodes=train.draw_losses`"):
+        interrupt(0)
+
+
+def test_an_interruption_before_the_first_node_is_one_line(monkeypatch, capsys):
+    def interrupted(*arguments, **named):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    for place in ("kedro.framework.session.KedroSession.create", "dcgan_pipeline.parameters.read_params"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, interrupted)
+            with pytest.raises(SystemExit) as ended:
+                cli.run.main(["--nodes=train.draw_losses", "--params=seed=1"])
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == "\nstopped; what was made before is kept\n"
 
 
 def test_an_interruption_that_a_library_took_for_an_error_is_one_all_the_same(watching):

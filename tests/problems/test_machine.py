@@ -42,6 +42,12 @@ def test_a_file_in_the_place_of_a_folder_is_named(said, tmp_path, monkeypatch):
         )
 
 
+def test_a_folder_in_the_place_of_a_file_is_named(said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gan.safetensors").mkdir()
+    assert said(Path("gan.safetensors").read_bytes).startswith("error: gan.safetensors must be a file, and there is a")
+
+
 def test_a_path_that_is_refused_is_named_with_its_owner(tmp_path):
     refused = path_problem(errno.EACCES, tmp_path / "no/such/file")
     assert f"the permissions of {tmp_path}, which belongs to " in refused

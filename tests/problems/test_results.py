@@ -1,6 +1,7 @@
 """What a run needs and no run has made is found before its first node, with the command that makes it."""
 
 import shlex
+from types import SimpleNamespace
 
 import pytest
 from kedro.io import DataCatalog
@@ -89,6 +90,19 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_run(catalog, tmp_pa
     assert unwritable(PIPELINES["faces"], entries) is None
     (tmp_path / "data").write_text("")
     assert unwritable(PIPELINES["faces"], entries).startswith("data must be a folder")
+
+
+def test_a_command_has_what_else_was_asked_for(monkeypatch, tmp_path):
+    asked = {"pipeline_names": ["train"], "load_versions": {"duplicates": "2026-01-01", "gan": "2025-01-01"}}
+    asked |= {"tags": ("train",), "project_path": "/project"}
+    assert command(asked) == "kedro run --pipelines=train --load-versions=duplicates:2026-01-01"  # train makes gan
+    monkeypatch.setattr(here, "loader", SimpleNamespace(conf_source="/my settings"))  # and the catalog is unknown
+    node = ["train.draw_losses"]
+    assert command(asked, node_names=node) == (
+        "kedro run --pipelines=train --nodes=train.draw_losses '--conf-source=/my settings'"
+    )
+    here.loader.conf_source = "/project/conf"
+    assert command(asked, node_names=node) == "kedro run --pipelines=train --nodes=train.draw_losses"
 
 
 def test_a_command_is_one_that_a_shell_takes():

@@ -6,9 +6,12 @@ import errno
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from filelock import FileLock, Timeout
 from kedro.io.core import get_filepath_str
 
 from dcgan_pipeline.errors import InputError
@@ -19,8 +22,9 @@ class WrittenWhole:
 
     On a local disk the wrapped class writes under a name that begins with ``.partial-``, beside the final one, which
     then takes its place in one step: a process killed at any moment leaves the previous version as the latest, and
-    never half a file. Of two saves of one version (runs that began in the same millisecond) the second is refused.
-    Object stores publish an object only when its upload is complete, so there the wrapped class writes in place.
+    never half a file; what it left goes with the next save of the entry. Of two saves of one version (runs that began
+    in the same millisecond) the second is refused. Object stores publish an object only when its upload is complete,
+    so there the wrapped class writes in place.
 
     Put it before the class it completes: ``class TableDataset(WrittenWhole, ParquetDataset)``.
     """
@@ -40,9 +44,11 @@ class WrittenWhole:
         self._partial = target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}")
         partial = Path(self._partial)
         partial.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(Path(self._filepath), bool(self._version))  # type: ignore[attr-defined]
         try:
-            save(self, data)
-            _move(partial, Path(target)) if self._version else _replace(partial, Path(target))  # type: ignore[attr-defined]
+            with _held(partial):
+                save(self, data)
+                _move(partial, Path(target)) if self._version else _replace(partial, Path(target))  # type: ignore[attr-defined]
         except BaseException:
             _remove(partial)
             _remove_empty(partial.parent)
@@ -50,6 +56,39 @@ class WrittenWhole:
         finally:
             self._partial = None
         self._fs.invalidate_cache(str(target))  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _held(partial: Path) -> Iterator[None]:
+    """Say that a partial file is somebody's work, until that ends, however it ends."""
+    lock = FileLock(_lock_file(partial), thread_local=False)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        _lock_file(partial).unlink(missing_ok=True)
+        lock.release()
+
+
+def _lock_file(partial: Path) -> Path:
+    return partial.with_name(f"{partial.name}.lock")
+
+
+def _remove_leftovers(entry: Path, versioned: bool) -> None:
+    """Remove what saves of an entry left whose processes were killed: it may be as large as a version."""
+    pattern = f".partial-{'[0-9a-f]' * 8}-{entry.name}"
+    folder, pattern = (entry, f"*/{pattern}") if versioned else (entry.parent, pattern)
+    found = [*folder.glob(pattern), *(path.with_suffix("") for path in folder.glob(f"{pattern}.lock"))]
+    for partial in dict.fromkeys(found):
+        lock = FileLock(_lock_file(partial), thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        _remove(partial)
+        _lock_file(partial).unlink(missing_ok=True)  # under the lock: one who waits for it sees that it is gone
+        lock.release()
+        _remove_empty(partial.parent)
 
 
 def _move(partial: Path, target: Path) -> None:
@@ -91,7 +130,7 @@ def _remove(path: Path) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):
+    with suppress(OSError):  # it is not empty, or gone
         folder.rmdir()
 
 

@@ -7,13 +7,18 @@ after the images, ``1a2b3c4d-5e6f7a8b``, those that come after it are numbered, 
 from __future__ import annotations
 
 import logging
+import os
+import re
 import shutil
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.gan.changes import changes, say
-from dcgan_pipeline.gan.frames import FrameFolder
+from dcgan_pipeline.gan.frames import FrameFolder, frame_folders
+from dcgan_pipeline.gan.history import HISTORY
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.imaging.work_folder import size_of
 from dcgan_pipeline.weights import Weights, read_settings
@@ -21,6 +26,7 @@ from dcgan_pipeline.weights import Weights, read_settings
 logger = logging.getLogger(__name__)
 
 _FINISHED = "finished"  # a file with the step of the checkpoint that became a result
+_NAME = re.compile(r"step-\d{9,}\.safetensors")  # a copy of another name is its owner's
 
 
 class Checkpoints:
@@ -47,7 +53,8 @@ class Checkpoints:
 
     def files(self) -> list[Path]:
         """All that are there, the oldest first."""
-        return sorted(self.folder.glob("step-*.safetensors"))
+        found = (file for file in self.folder.glob("step-*.safetensors") if _NAME.fullmatch(file.name))
+        return sorted(found, key=step_of)
 
     def save(self, state: Weights, good: int | None) -> Path:
         """Write one, and remove all others of this training but that of the step ``good``."""
@@ -61,26 +68,41 @@ class Checkpoints:
         if self._replaces_finished:
             for other in of_set(self._first):
                 if other.folder != self.folder and not other.is_unfinished():
-                    shutil.rmtree(other.folder)
+                    other.remove()
             self._replaces_finished = False
         return written
+
+    def remove(self) -> None:
+        """Remove what this training wrote; what somebody else has put beside it stays."""
+        for file in [*self.files(), self._finished, self.folder / HISTORY, *self.folder.glob(".partial-*")]:
+            file.unlink(missing_ok=True)
+        for frames in frame_folders(self.folder):
+            shutil.rmtree(frames)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def forget_after(self, step: int) -> None:
         """Remove those of later steps."""
         for file in self.files():
-            if file > self.file(step):
+            if step_of(file) > step:
                 file.unlink()
 
     def finish(self, step: int) -> None:
         """Remember that the checkpoint of a step has become a result: this training is no longer unfinished work."""
-        self._finished.write_text(str(step))
+        with suppress(FileNotFoundError):  # its folder went while the result was in somebody's memory
+            partial = self.folder / f".partial-{_FINISHED}"
+            partial.write_text(str(step))
+            os.replace(partial, self._finished)
 
     def is_unfinished(self) -> bool:
-        """Whether the newest checkpoint is of a training that has no result yet."""
+        """Whether the newest checkpoint is of a training that has no result yet; where that cannot be read, it is."""
         newest = self.files()[-1]
-        if self._finished.exists():
-            return newest > self.file(int(self._finished.read_text()))
-        saved = read_settings(newest)
+        try:
+            if self._finished.exists():
+                return step_of(newest) > int(self._finished.read_text())
+            saved = read_settings(newest)
+        except ValueError:
+            return True
         if not isinstance(saved.get("history"), list):
             return True
         train = TrainSettings.model_construct(**saved["train"])  # of an earlier version, which did not remember
@@ -89,6 +111,18 @@ class Checkpoints:
     @property
     def _finished(self) -> Path:
         return self.folder / _FINISHED
+
+
+@dataclass(frozen=True)
+class Result(Weights):
+    """What a training ended with: until this is saved, for which a disk may lack room, it is unfinished work."""
+
+    checkpoints: Checkpoints
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, and remember that there is a result."""
+        super().save(path)
+        self.checkpoints.finish(self.settings["step"])
 
 
 def of_set(first: Path) -> list[Checkpoints]:
@@ -182,7 +216,7 @@ def _chosen(first: Path, which: bool | str, total: int) -> tuple[Checkpoints, Pa
     files = checkpoints.files()
     if file is None:
         file = checkpoints.file(total) if checkpoints.file(total) in files else files[-1]
-    if file > checkpoints.file(total):
+    if step_of(file) > total:
         raise InputError(
             f"train.steps must be at least the step of the checkpoint on resuming, got {total} and {step_of(file)}; "
             "raise it (or train.epochs), set train.resume to an earlier checkpoint "
@@ -208,9 +242,9 @@ def _remove_empty(first: Path) -> None:
     """Remove what trainings left that were stopped before their first checkpoint."""
     for checkpoints in _all(first):
         if not checkpoints.files() and checkpoints.number > 1:
-            shutil.rmtree(checkpoints.folder)
+            checkpoints.remove()
         elif not checkpoints.files():
-            for samples in first.glob("samples-*"):  # the folder itself may be in use: its lock is beside it
+            for samples in frame_folders(first):  # the folder itself may be in use: its lock is beside it
                 shutil.rmtree(samples)
 
 
@@ -225,7 +259,10 @@ def others_than(folder: Path) -> str:
     if not others:
         return ""
     newest = others[-1]
-    count = read_settings(newest).get("training_images")
+    try:
+        count = read_settings(newest).get("training_images")
+    except InputError:
+        return f"; {newest} is of other images, and cannot be read"
     images = folder.name.split("-")[0]  # the folder is named after the images, and after those that dedup kept
     if newest.parent.name.split("-")[0] == images:
         what = f"of another choice of the same images ({count}; another dedup, or other train.quality.held_out)"

@@ -31,7 +31,7 @@ class FrameFolder:
     def fresh(cls, beside: Path) -> FrameFolder:
         """Make an empty folder for a new training, in the folder of its checkpoints."""
         beside.mkdir(parents=True, exist_ok=True)
-        number = max([int(path.name.removeprefix(_PREFIX)) for path in _folders(beside)], default=0) + 1
+        number = max([int(path.name.removeprefix(_PREFIX)) for path in frame_folders(beside)], default=0) + 1
         folder = beside / f"{_PREFIX}{number:04d}"
         folder.mkdir()  # fails where another process has just made it: two trainings never share one
         return cls(folder)
@@ -64,7 +64,7 @@ class FrameFolder:
     def keep_only(self, steps: Collection[int]) -> None:
         """Remove frames of other steps: of a training that went on after its checkpoint, until it was killed."""
         kept = {self._file(step) for step in steps}
-        for file in self.folder.iterdir():
+        for file in [*self.folder.glob("step-*.npy"), *self.folder.glob(".partial-*.npy")]:
             if file not in kept:
                 file.unlink()
 
@@ -86,5 +86,6 @@ class FrameStream:
         return (np.load(file, allow_pickle=False)[None] for file in self._files)
 
 
-def _folders(beside: Path) -> list[Path]:
+def frame_folders(beside: Path) -> list[Path]:
+    """List those in a folder of checkpoints."""
     return sorted(path for path in beside.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit())

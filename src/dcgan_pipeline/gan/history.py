@@ -15,7 +15,7 @@ from torch import Tensor, cat
 
 from dcgan_pipeline.errors import InputError
 
-_NAME = "history.jsonl"
+HISTORY = "history.jsonl"
 _WAITING = 10_000  # rows in memory; also rows that are made a table at once
 _PARTS = 1024  # tensors of one scalar each, before they become one
 
@@ -40,7 +40,7 @@ class History:
     """
 
     def __init__(self, folder: Path, size: int = 0, last: int = 0, waiting: list[dict[str, Any]] | None = None) -> None:
-        self.file, self._size, self.last = folder / _NAME, size, last
+        self.file, self._size, self.last = folder / HISTORY, size, last
         self._waiting = list(waiting or [])
 
     @classmethod

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.multiprocessing import ProcessExitedException
 
-from dcgan_pipeline.engine import end_with_parent
+from dcgan_pipeline.engine import end_with_parent, starting, unguarded
 from dcgan_pipeline.errors import InputError
 
 MEND_DEATH = (
@@ -146,14 +146,16 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
     if device.type == "cuda" and torch.cuda.device_count() < size:
         there = torch.cuda.device_count()
         raise InputError(f"train.processes must be at most the number of GPUs, {there}, got {size}; lower it")
-    with TemporaryDirectory(prefix="dcgan") as folder:
-        meeting = (Path(folder) / "meeting").as_uri()
-        others = torch.multiprocessing.start_processes(
-            _other, (size, meeting, device, work), nprocs=size - 1, join=False, start_method="spawn"
-        )
+    with TemporaryDirectory(prefix="dcgan") as name:
+        folder = Path(name)
+        with starting():
+            others = torch.multiprocessing.start_processes(
+                _other, (size, folder, device, work), nprocs=size - 1, join=False, start_method="spawn"
+            )
         before = torch.get_num_threads()
         try:
-            yield join(0, size, device, loopback=True, init_method=meeting)
+            _await(others, folder, size - 1)
+            yield join(0, size, device, loopback=True, init_method=_meeting(folder))
             distributed.barrier()
             others.join()
         except RuntimeError:  # perhaps since another process has ended
@@ -173,6 +175,21 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
                 process.join()
             if distributed.is_initialized():
                 distributed.destroy_process_group()
+
+
+def _meeting(folder: Path) -> str:
+    return (folder / "meeting").as_uri()
+
+
+def _await(others: Any, folder: Path, count: int) -> None:
+    """Wait until the others run: one that could not be started would be waited for at the meeting for ever."""
+    try:
+        while len(list(folder.glob("here-*"))) < count:
+            others.join(timeout=0.05)
+    except ProcessExitedException as death:
+        if death.exit_code > 0:  # not killed: it ended by itself
+            raise InputError(unguarded("train.processes", "set train.processes to 1")) from None
+        raise
 
 
 def _next_to(first: torch.device, rank: int, gpus: int) -> torch.device:
@@ -201,9 +218,10 @@ def join(rank: int, size: int, device: torch.device, loopback: bool, **meeting: 
     return Group(rank, size)
 
 
-def _other(index: int, size: int, meeting: str, first: torch.device, work: Work) -> None:
+def _other(index: int, size: int, folder: Path, first: torch.device, work: Work) -> None:
     end_with_parent()
+    (folder / f"here-{index}").touch()
     device = _next_to(first, index + 1, torch.cuda.device_count())
-    work(join(index + 1, size, device, loopback=True, init_method=meeting), device)
+    work(join(index + 1, size, device, loopback=True, init_method=_meeting(folder)), device)
     distributed.barrier()
     os._exit(0)  # at once: it has nothing to keep, and threads of the backend may abort a slower end

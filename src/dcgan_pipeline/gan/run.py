@@ -61,6 +61,7 @@ class Finished(NamedTuple):
     """When samples were drawn."""
     frames: FrameFolder
     """Where they are."""
+    checkpoints: checkpoints.Checkpoints
 
 
 def lead(plan: Plan, reports: Reports, group: Group, device: torch.device) -> Finished:
@@ -72,8 +73,7 @@ def lead(plan: Plan, reports: Reports, group: Group, device: torch.device) -> Fi
     real = statistics_batches(plan.images, plan.rows, plan.seed, device, plan.labels)
     trainer.recompute_statistics(real, LATENT_BATCHES, of_rows)
     gan = trainer.state(**plan.identity, **run.record.made_by())
-    run.finish()
-    return Finished(gan, run.record.history, run.record.steps, run.frames)
+    return Finished(gan, run.record.history, run.record.steps, run.frames, run.checkpoints)
 
 
 def follow(plan: Plan, group: Group, device: torch.device) -> None:
@@ -101,9 +101,9 @@ class _Run:
         if plan.settings.resume:
             self._resume(plan.settings.resume)
         else:
-            self._checkpoints, self.frames = checkpoints.start(plan.checkpoints)
+            self.checkpoints, self.frames = checkpoints.start(plan.checkpoints)
             origin = plan.initial.origin if plan.initial else None
-            self.record = Record(History(self._checkpoints.folder), origin=origin)
+            self.record = Record(History(self.checkpoints.folder), origin=origin)
         self._watch = self._replay()
         self._pile = plan.pile(trainer)
         self._clock = (time.monotonic(), trainer.step)
@@ -124,10 +124,6 @@ class _Run:
                 self._report()
             if self.record.steps[-1:] != [self.trainer.step]:
                 self._draw()
-
-    def finish(self) -> None:
-        """Say that there is a result, so that the checkpoints are no longer unfinished work."""
-        self._checkpoints.finish(self.trainer.step)
 
     def _train(self, advance: Advance) -> Problem | None:
         """Train until the last step, or until there is a problem to go back for."""
@@ -158,7 +154,7 @@ class _Run:
 
     def _tell(self, go_on: bool) -> None:
         """Tell the other processes from which checkpoint to go on, if any, and after how many rollbacks; or to end."""
-        at = self._checkpoints.file(self.trainer.step) if self.trainer.step else None
+        at = self.checkpoints.file(self.trainer.step) if self.trainer.step else None
         self.trainer.group.tell((at, len(self.record.rollbacks)) if go_on else None)
 
     def _report(self) -> tuple[str, Problem | None]:
@@ -214,7 +210,7 @@ class _Run:
             record.good = before
             self._stop(f"weights must be finite, and after step {step} they are not")
         state.tensors.update(record.tensors())
-        file = self._checkpoints.save(state, record.good)
+        file = self.checkpoints.save(state, record.good)
         if self._reports.saved:
             self._reports.saved(file)
 
@@ -223,12 +219,12 @@ class _Run:
 
     def _resume(self, which: bool | str) -> None:
         found = checkpoints.resume(self._plan.checkpoints, which, self._now(), self._total)
-        self._checkpoints, saved, self.frames, changed = found
+        self.checkpoints, saved, self.frames, changed = found
         self._restore(saved, changed)
 
     def _restore(self, saved: Weights, changed: list[dict[str, Any]]) -> None:
         self.trainer.restore(saved)
-        self.record = Record.of(saved, self._checkpoints.folder, self.trainer.device)
+        self.record = Record.of(saved, self.checkpoints.folder, self.trainer.device)
         self.record.changes = [*self.record.changes, *changed]
 
     def _replay(self) -> Watch:
@@ -259,11 +255,11 @@ class _Run:
         good, s = self.record.good, self._settings
         if good is None:
             raise InputError(f"{what}; lower train.learning_rate and start anew; there is no checkpoint from before")
-        file = self._checkpoints.file(good)
+        file = self.checkpoints.file(good)
         where = f"the last good checkpoint is {file}"
         if s.diagnostics.on_collapse != "warn":  # who only wants to be warned wants no checkpoint removed
-            self._checkpoints.forget_after(good)
-        if file != (newest := self._checkpoints.files()[-1]):
+            self.checkpoints.forget_after(good)
+        if file != (newest := self.checkpoints.files()[-1]):
             where += f", which train.resume={file} goes on from, and the newest {newest}, which train.resume=true does"
         else:
             ways = []
@@ -290,9 +286,9 @@ class _Run:
             self._stop(f"training must not collapse, and by step {at}{after} {problem.text}")
         rollbacks = [*self.record.rollbacks, {"at": at, "to": good, "because": problem.text}]
         logger.warning("going back from step %d to the checkpoint of step %d, with other random numbers", at, good)
-        self._checkpoints.forget_after(good)
-        saved = Weights.load(self._checkpoints.file(good))
-        self._restore(saved, changes(self._now(), saved.settings, self._checkpoints.file(good).name))
+        self.checkpoints.forget_after(good)
+        saved = Weights.load(self.checkpoints.file(good))
+        self._restore(saved, changes(self._now(), saved.settings, self.checkpoints.file(good).name))
         self.record.rollbacks = rollbacks
         self.trainer.take_other_numbers(len(rollbacks))
         self._watch = self._replay()

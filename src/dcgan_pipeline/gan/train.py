@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.gan import diagnostics
+from dcgan_pipeline.gan.checkpoints import Result
 from dcgan_pipeline.gan.parallel import together
 from dcgan_pipeline.gan.plan import OpenGan, Plan, make_plan
 from dcgan_pipeline.gan.run import LOSSES, Finished, Log, Reports, Show, follow, lead
@@ -29,7 +30,8 @@ _COLUMNS = [*LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality
 class TrainedGan:
     """What training leaves.
 
-    ``gan`` is a checkpoint with recomputed batch-norm statistics. Its settings also say how it was made: ``rollbacks``,
+    ``gan`` is a checkpoint with recomputed batch-norm statistics; until it is saved, its training counts as stopped
+    before its end, whose checkpoints no later one removes. Its settings also say how it was made: ``rollbacks``,
     ``changes`` (of settings, on a resume) and ``initial_gan`` (that it began with).
 
     ``history`` has a row every ``log_every`` steps: step; loss_d, loss_g, d_real, d_fake, accuracy_real and
@@ -106,7 +108,8 @@ def train_gan(
     )
     finished = _run(plan, device, Reports(log, show), engine or EngineSettings())
     samples = HeldChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
-    return TrainedGan(finished.gan, finished.history.table(_COLUMNS), samples)
+    gan = Result(finished.gan.tensors, finished.gan.settings, finished.checkpoints)
+    return TrainedGan(gan, finished.history.table(_COLUMNS), samples)
 
 
 def _run(plan: Plan, device: torch.device, reports: Reports, engine: EngineSettings) -> Finished:

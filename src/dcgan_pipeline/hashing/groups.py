@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.errors import InputError, shortened
+from dcgan_pipeline.hashing.colours import colour_similarity
 from dcgan_pipeline.hashing.neighbours import code_tables, hamming
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hashing.similarity import mostly_plain, similarity
@@ -125,13 +126,18 @@ def agree(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows, settings: DedupSetti
 
 
 def compare(a: Hashed, b: Hashed, rows_a: Rows, rows_b: Rows) -> NDArray[np.float64]:
-    """Correlate the thumbnails of pairs, float64 (n,); where both are mostly plain, their subjects have a say, too."""
+    """Correlate the thumbnails of pairs, float64 (n,).
+
+    Their colours have a say, too; where both are mostly plain, so have their subjects.
+    """
     finer = a.images.shape[1:] == b.images.shape[1:] and a.images.shape[-1] > a.thumbnails.shape[-1]
     pixels = (a.images, b.images) if finer else (a.thumbnails, b.thumbnails)
 
     def look(i: Rows, j: Rows) -> NDArray[np.float64]:
         first, second = a.thumbnails[i], b.thumbnails[j]
         found = similarity(first, second)
+        alike = np.flatnonzero(found > 0)
+        found[alike] = np.minimum(found[alike], colour_similarity(first[alike], second[alike]))
         close = np.flatnonzero((found > 0) & mostly_plain(first) & mostly_plain(second))
         found[close] = np.minimum(found[close], subject_similarity(pixels[0][i[close]], pixels[1][j[close]]))
         return found

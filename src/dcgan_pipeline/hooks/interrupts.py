@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from dcgan_pipeline.problems import Stopped
-from dcgan_pipeline.problems.results import command
+from dcgan_pipeline.problems.results import FILTERS, command
 
 
 class InterruptHooks:
@@ -75,11 +75,17 @@ class InterruptHooks:
         return SystemExit(128 + signal.SIGINT)
 
     def _going_on(self) -> str:
-        """The command that runs the stages that were not done, from the checkpoint where there is one."""
+        """The command that runs what was not done, from the checkpoint where there is one.
+
+        Whole stages; where the run was of some nodes alone, those that are left of them.
+        """
         stages = self._stages()
         params = dict(self._run_params.get("runtime_params") or {})
         if "train" in stages and self._has_checkpoint():
             params["train"] = {**(params.get("train") or {}), "resume": True}
+        if any(self._run_params.get(key) for key in FILTERS):
+            left = [node.name for node in self._pipeline.nodes if node.name not in self._done]
+            return command(self._run_params, node_names=left, runtime_params=params)
         return command(self._run_params, pipeline_names=stages, runtime_params=params)
 
     def _stages(self) -> list[str]:

@@ -36,6 +36,7 @@ class TrackingHooks:
         """Read ``mlflow.yml``, and make or mend the database file before anything else could."""
         import mlflow
 
+        from dcgan_pipeline.tracking.store import Store
         from dcgan_pipeline.tracking.target import read_settings, target_of
 
         for name in ("kedro_mlflow", "mlflow.pyfunc"):
@@ -43,12 +44,13 @@ class TrackingHooks:
         settings = read_settings(context) if not mlflow.active_run() else _settings_of_active_run(context)
         self._settings, self._target = settings, target_of(settings, Path(context.project_path))
         context.__setattr__("mlflow", settings)  # where `kedro mlflow` and kedro-mlflow's users look
+        command = click.get_current_context(silent=True)
+        if command is not None and command.info_name == "ui":
+            Store(self._target.uri).must_connect("to show its page")
         try:
             runs.open_experiment(self._target)
-        except Exception:  # a run goes on without MLflow, and its sender says why; the page cannot
-            command = click.get_current_context(silent=True)
-            if command is not None and command.info_name == "ui":
-                raise
+        except Exception:  # a run goes on without MLflow, and its sender says why
+            pass
         else:
             runs.deliver_leftovers(self._target)
 
@@ -65,11 +67,14 @@ class TrackingHooks:
         from kedro_mlflow.framework.hooks.utils import _assert_mlflow_enabled, _flatten_dict
         from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
 
+        from dcgan_pipeline.tracking.store import check_address
+
         tracking = self._settings.tracking
         enabled = _assert_mlflow_enabled(run_params.get("pipeline_names") or ["__default__"], self._settings)
         switch_catalog_logging(catalog, enabled)
         if not enabled:
             return
+        check_address(self._target.uri)
         given = tracking.run.id
         run = runs.begin(self._target, tracking.run.name or run_name(run_params), _tags(run_params), given)
         if run is None:

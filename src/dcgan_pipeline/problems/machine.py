@@ -63,6 +63,8 @@ def path_problem(code: int, path: Path) -> str | None:
         for place in [path, *path.parents]:
             if place.is_file():
                 return f"{short(place)} must be a folder, and there is a file of that name; move it away, and run again"
+    if code == errno.EISDIR:
+        return f"{short(path)} must be a file, and there is a folder of that name; move it away, and run again"
     if code in (errno.EMFILE, errno.ENFILE):
         return "more files must be open at once than this system allows; raise the limit (ulimit -n 65536)"
     if code == errno.ENAMETOOLONG:

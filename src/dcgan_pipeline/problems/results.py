@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from dcgan_pipeline.errors import first_line
 from dcgan_pipeline.files import short
@@ -20,6 +20,8 @@ from dcgan_pipeline.problems.machine import nearest, path_problem
 from dcgan_pipeline.schema import joined
 
 _NO_VERSION = re.compile(r"(?:^|\s)(\w+): Did not find any versions")
+# What chooses some of the nodes of pipelines.
+FILTERS = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "namespaces", "tags")
 _LOADED = re.compile(r"(\w+): Failed while loading data from dataset")
 
 
@@ -33,9 +35,7 @@ def lacking(pipeline: Pipeline, catalog: CatalogProtocol, run_params: dict[str, 
         return None
     asked = run_params.get("pipeline_names") or ["__default__"]
     needed = list(_makers(names, catalog))
-    parts = any(
-        run_params.get(key) for key in ("from_nodes", "to_nodes", "node_names", "from_inputs", "namespaces", "tags")
-    )
+    parts = any(run_params.get(key) for key in FILTERS)
     after = [] if parts or _in_two(needed, asked) else [name for name in asked if name not in needed]
     made = command(run_params, pipeline_names=[*needed, *after])
     first = "" if after else " first"
@@ -61,33 +61,61 @@ def unwritable(pipeline: Pipeline, catalog: CatalogProtocol) -> str | None:
 
 
 def command(run_params: dict[str, Any], **changed: Any) -> str:
-    """The command line of a run like this one, with some changes, and of its settings those that are read then."""
+    """The command line of a run like this one, with some changes, and of what it was given that which is read then.
+
+    Of what chooses some of the nodes it has ``node_names`` alone, where they are among the changes.
+    """
     from dcgan_pipeline.parameters import flat
 
-    asked = run_params | changed
+    asked = run_params | {"node_names": ()} | changed
     words = ["kedro run"]
     if asked.get("env") not in (None, "local"):
         words.append(f"--env={asked['env']}")
     names = asked.get("pipeline_names") or []
     if names:
         words.append(f"--pipelines={','.join(names)}")
-    given = {name: value for name, value in flat(asked.get("runtime_params") or {}).items() if _is_read(name, names)}
+    if asked["node_names"]:
+        words.append(f"--nodes={','.join(asked['node_names'])}")
+    if asked.get("only_missing_outputs"):
+        words.append("--only-missing-outputs")
+    if (source := _conf_source(asked)) is not None:
+        words.append(shlex.quote(f"--conf-source={source}"))
+    nodes = _nodes(asked)
+    made = {name for node in nodes for name in node.outputs}
+    read = {name for node in nodes for name in node.inputs} - made
+    versions = {name: version for name, version in (asked.get("load_versions") or {}).items() if name in read}
+    if versions:
+        words.append(f"--load-versions={','.join(f'{name}:{version}' for name, version in versions.items())}")
+    given = {name: value for name, value in flat(asked.get("runtime_params") or {}).items() if _is_read(name, nodes)}
     if given:
         text = joined((f"{name}={_given(value)}" for name, value in given.items()), ",")
         words.append(shlex.quote(f"--params={text}"))
     return " ".join(words)
 
 
-def _is_read(setting: str, names: list[str]) -> bool:
-    """Whether some of the pipelines read a setting; a run refuses one that none reads."""
-    if here.loader is None or here.catalog is None or not names:
-        return True
-    from dcgan_pipeline.hooks.given import Readers
+def _nodes(asked: dict[str, Any]) -> list[Node]:
+    """The nodes that a command runs."""
     from dcgan_pipeline.pipeline_registry import register_pipelines
 
     registry = register_pipelines()
-    nodes = [node for name in names for node in registry[name].nodes]
+    nodes = (node for name in asked.get("pipeline_names") or ["__default__"] for node in registry[name].nodes)
+    return [node for node in nodes if not asked["node_names"] or node.name in asked["node_names"]]
+
+
+def _is_read(setting: str, nodes: list[Node]) -> bool:
+    """Whether some of the nodes read a setting; a run refuses one that none reads."""
+    if here.loader is None or here.catalog is None:
+        return True
+    from dcgan_pipeline.hooks.given import Readers
+
     return bool(Readers(here.loader, here.catalog).among(nodes, setting))
+
+
+def _conf_source(asked: dict[str, Any]) -> str | None:
+    """Where the settings are, unless that is the project's own conf/."""
+    source = str(here.loader.conf_source) if here.loader else ""
+    project = asked.get("project_path")
+    return source if source and project and Path(source) != Path(project) / "conf" else None
 
 
 def _given(value: Any) -> Any:
@@ -162,7 +190,8 @@ def damaged(causes: list[BaseException]) -> str | None:
     from PIL import UnidentifiedImageError
 
     kinds = (json.JSONDecodeError, UnicodeDecodeError, zlib.error, pyarrow.ArrowInvalid, UnidentifiedImageError)
-    reason = next((error for error in causes if isinstance(error, kinds)), None)
+    # PyArrow tells of flipped bits by an OSError that no system has numbered.
+    reason = next((e for e in causes if isinstance(e, kinds) or (type(e) is OSError and e.errno is None)), None)
     found = next((match for error in causes if (match := _LOADED.search(str(error)))), None)
     if reason is None or found is None or here.catalog is None:
         return None

@@ -179,7 +179,8 @@ def drop_run(run_ids: tuple[str, ...], yes: bool) -> None:
     from functools import cache
 
     from kedro.framework.session import KedroSession
-    from mlflow import MlflowClient
+
+    from dcgan_pipeline.tracking.store import Store
 
     with ExitStack() as sessions:
 
@@ -188,7 +189,7 @@ def drop_run(run_ids: tuple[str, ...], yes: bool) -> None:
             session: Any = sessions.enter_context(KedroSession.create(env=env))
             return session.load_context()
 
-        client = MlflowClient(context_of("local").mlflow.server.mlflow_tracking_uri)
+        client = Store(context_of("local").mlflow.server.mlflow_tracking_uri).must_connect("to drop runs")
         found = leavings_of(client, run_ids, lambda env: context_of(env).catalog)
         click.echo("\n".join(found.lines()))
         if yes or click.confirm("Remove all this?"):

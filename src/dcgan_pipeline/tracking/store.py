@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from dcgan_pipeline.errors import first_line
+from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.tracking import database
 from dcgan_pipeline.tracking.journal import Delivered
 
@@ -45,6 +46,43 @@ def refused(error: Exception) -> bool:
     return not passing and "shutdown" not in str(error)  # Python's word for a process that is ending
 
 
+def check_address(uri: str) -> None:
+    """Refuse an address at which there can be no MLflow: what is kept for it would be kept for ever.
+
+    Raises
+    ------
+    InputError
+        With what to write in its place.
+    """
+    from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
+    from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+
+    rule = "MLflow's address (MLFLOW_TRACKING_URI, or mlflow_tracking_uri in mlflow.yml) must be that of a server"
+    try:
+        parts = urlsplit(uri)
+        served = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise InputError(f"{rule} (http://host:port), got {uri} ({error}); correct it") from None
+    if uri in ("databricks", "databricks-uc", "uc"):
+        return
+    no_server = not re.search(r":\d+/?$", uri)  # "localhost:5000" is read as a folder, or as a scheme
+    if parts.scheme in ("", "file") and no_server and not MLFLOW_ALLOW_FILE_STORE.get():
+        place = Path(unquote(parts.path))
+        name = place if place.suffix == ".db" else place / "mlflow.db"
+        raise InputError(
+            f"{rule} or a database, got the folder {uri}, where MLflow writes no more; write sqlite:///{name}"
+        )
+    if parts.scheme == "sqlite" and not database.file_of(uri):
+        raise InputError(f"{rule} or a database that outlives the run, got {uri}; name its file: sqlite:///mlflow.db")
+    try:
+        _tracking_store_registry.get_store_builder(uri)  # plugins of MLflow's may know other kinds
+        known = served if parts.scheme in ("http", "https") else bool(parts.scheme) or no_server
+    except Exception:
+        known = False
+    if not known:
+        raise InputError(f"{rule} (http://host:port) or a database (sqlite:///mlflow.db), got {uri}; correct it")
+
+
 class Store:
     """One MLflow: a database file, a database, or a server.
 
@@ -67,7 +105,7 @@ class Store:
         Raises
         ------
         InputError
-            Where the database is broken.
+            Where the database is broken, or there can be none at the address.
         OSError
             Where it is locked, gone, or the server does not answer.
         """
@@ -76,6 +114,7 @@ class Store:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints a traceback for a locked file
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line a try
+        check_address(self.uri)
         if self._database:
             self._check_database(self._database)
         else:
@@ -83,7 +122,10 @@ class Store:
         if self._client is None:
             from mlflow import MlflowClient
 
-            self._client = MlflowClient(self.uri)
+            try:
+                self._client = MlflowClient(self.uri)
+            except ImportError as error:  # the driver of a database
+                raise InputError(f"{urlsplit(self.uri).scheme} needs its package ({error}); install it") from None
         return self._client
 
     def _check_database(self, file: Path) -> None:
@@ -96,6 +138,23 @@ class Store:
             database.forget(self.uri)
             self._client, self._trials = None, {}
         self._inode = status.st_dev, status.st_ino
+
+    def must_connect(self, what: str) -> Any:
+        """Give a client, or say why there is none: to those that are nothing without MLflow.
+
+        Raises
+        ------
+        InputError
+            Where MLflow cannot be written now.
+        """
+        try:
+            return self.connect()
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"MLflow must be within reach {what}, and is not ({said(error)}); try again then"
+            ) from None
 
     # ---- what a journal can say
 
