@@ -167,7 +167,7 @@ def walk(gan: Weights, route: Route, settings: WalkSettings, device: torch.devic
         if space is not None:
             found["features"] = _smoothness(space(x))
             share = torch.linspace(0, 1, len(x), device=x.device)[:, None, None, None]
-            found["cross_fade"] = _smoothness(space(x[:1] * (1 - share) + x[-1:] * share))
+            found["cross_fade"] = _smoothness(space(x[:1].lerp(x[-1:], share)))
         measured.append(found)
     return Walk(np.stack(images), _metrics(measured))
 
@@ -258,9 +258,8 @@ def walk_figure(walked: Walk, said: str, settings: WalkSettings, classes: int = 
 def _title(numbers: dict[str, float]) -> str:
     largest, jump = (numbers.get(f"latent_walk.pixels.{name}") for name in ("largest_step", "jump"))
     if largest is None or jump is None:
-        return "A walk through latent space that changes nothing"
-    kind = "that jumps" if jump > _JUMP else "without a jump"
-    return f"A walk through latent space {kind}: largest step {largest:.1f} x the mean"
+        return "A walk that changes nothing"
+    return f"A walk {'that jumps' if jump > _JUMP else 'without a jump'}: largest step {largest:.1f} x the mean"
 
 
 def _measured(numbers: dict[str, float], steps: int) -> str:
