@@ -122,12 +122,12 @@ def test_random_points_are_decided_by_the_seed_and_apart_from_the_samples(gan):
     one, same, other = (find_route(gan, settings, seed, None).z for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    assert not torch.equal(one[:1], walks.first_latent(6, "uniform", 0))
+    assert not torch.equal(one[:1], walks.sample_latents(gan, 0, 0, 1))
 
 
 def test_seeds_are_their_first_samples(gan):
     route = find_route(gan, WalkSettings(seeds=[5, 2, 5]), 0, None)
-    drawn = walk(gan, route, WalkSettings(steps=2), CPU).images
+    drawn = walk(gan, route, WalkSettings(steps=2), 0, CPU).images
     np.testing.assert_array_equal(drawn[0, 0], sample(gan, 1, 5, CPU)[0])
     np.testing.assert_array_equal(drawn[1, 0], sample(gan, 1, 2, CPU)[0])
     assert "seeds 5, 2, 5" in route.said
@@ -168,7 +168,7 @@ def test_seeds_and_concepts_together_are_refused():
 
 def test_a_walk_goes_on_where_the_row_before_ended(gan):
     settings = WalkSettings(points=5, steps=4)
-    drawn = walk(gan, find_route(gan, settings, 0, None), settings, CPU).images
+    drawn = walk(gan, find_route(gan, settings, 0, None), settings, 0, CPU).images
     assert drawn.shape == (4, 4, 3, 16, 16)
     assert drawn.dtype == np.uint8
     np.testing.assert_array_equal(drawn[:-1, -1], drawn[1:, 0])
@@ -178,7 +178,7 @@ def test_a_walk_goes_on_where_the_row_before_ended(gan):
 def test_a_conditional_walk_has_a_label_a_row(conditional):
     route = find_route(conditional, WalkSettings(points=5), 0, None)
     assert route.labels.tolist() == [0, 1, 2, 0]
-    drawn = walk(conditional, route, WalkSettings(steps=3), CPU)
+    drawn = walk(conditional, route, WalkSettings(steps=3), 0, CPU)
     network = load_generator(conditional, CPU)
     expected = generate(network, route.z[2:3], labels=torch.tensor([2]))
     np.testing.assert_array_equal(drawn.images[2, 0], expected[0])
@@ -213,7 +213,7 @@ def test_a_line_on_which_nothing_changes_has_no_steps():
 
 def test_numbers_are_those_of_the_images(gan):
     settings = WalkSettings(points=3, steps=4)
-    found = walk(gan, find_route(gan, settings, 0, None), settings, CPU)
+    found = walk(gan, find_route(gan, settings, 0, None), settings, 0, CPU)
     steps = np.sqrt(np.square(np.diff(found.images.astype(float), axis=1)).mean((2, 3, 4)))
     ratios = steps.max(1) / steps.mean(1)
     numbers = found.metrics
@@ -223,13 +223,24 @@ def test_numbers_are_those_of_the_images(gan):
     assert numbers["latent_walk.features.cross_fade"] >= 1
 
 
+def test_the_control_is_a_g_of_fresh_weights_and_the_same_z(gan, conditional):
+    settings = WalkSettings(points=3, steps=4)
+    for each in (gan, conditional):
+        route = find_route(each, settings, 0, None)
+        one, same, other = (walk(each, route, settings, seed, CPU).metrics for seed in (0, 0, 1))
+        assert one == same
+        assert one["latent_walk.untrained.largest_step"] != other["latent_walk.untrained.largest_step"]
+        assert one["latent_walk.untrained.mean_step"] < one["latent_walk.pixels.mean_step"]  # its images are pale
+        assert one["latent_walk.pixels.jump"] == other["latent_walk.pixels.jump"]
+
+
 def test_the_walk_of_a_g_that_draws_one_image_alone_has_no_numbers(gan, rendered):
     still = type(gan)(
         {k: torch.zeros_like(v) if k.endswith("project.weight") else v for k, v in gan.tensors.items()}, gan.settings
     )
     settings = WalkSettings(points=3, steps=4)
-    found = walk(still, find_route(still, settings, 0, None), settings, CPU)
-    assert found.metrics == {}
+    found = walk(still, find_route(still, settings, 0, None), settings, 0, CPU)
+    assert {name.split(".")[1] for name in found.metrics} == {"untrained"}
     figure = walk_figure(found, "drawn at random", settings)
     rendered(figure)
     assert figure.texts[0].get_text() == "A walk that changes nothing"
@@ -237,7 +248,7 @@ def test_the_walk_of_a_g_that_draws_one_image_alone_has_no_numbers(gan, rendered
 
 NUMBERS = {
     f"latent_walk.{space}.{name}": value
-    for space in ("pixels", "features")
+    for space in ("pixels", "features", "untrained")
     for name, value in {"largest_step": 1.5, "largest_step_std": 0.1, "mean_step": 6.0, "jump": 0.55}.items()
 } | {"latent_walk.features.cross_fade": 1.2}
 
@@ -251,7 +262,8 @@ def test_a_walk_is_drawn_a_row_a_line(rendered, shape):
     np.testing.assert_array_equal(pixels, tile(drawn.reshape(-1, *shape[2:]), shape[1]))
     caption = figure.texts[1].get_text().replace("\n", " ")
     assert f"{shape[0] + 1} points in all (paper, figure 4), the first samples of the seeds 1, 2." in caption
-    assert "1.50 ± 0.10 in pixels, 1.50 ± 0.10 in D's features" in caption
+    assert "1.50 ± 0.10 in pixels (a cross-fade: 1.00; an untrained G: 1.50 ± 0.10; one jump alone: " in caption
+    assert "1.50 ± 0.10 in D's features (a cross-fade: 1.20)" in caption
 
 
 @pytest.mark.parametrize(("jump", "said"), [(0.55, "without a jump"), (0.99, "that jumps")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def gan_report(gan: Weights, results: Results, settings: ReportSettings) -> str:
         sections=_sections(pictures, settings.megabytes * 1e6),
         tables=[_table(result) for result in tables if result.rows <= settings.table_rows],
         longer=[result for result in tables if result.rows > settings.table_rows],
-        settings=[(name, _short(value)) for name, value in _flat(gan.settings).items()],
+        settings=[(name, _short(_plain(value))) for name, value in _flat(gan.settings).items()],
         slug=_slug,
     )
 
@@ -168,6 +169,11 @@ def _number(value: float) -> str:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _plain(value: Any) -> Any:
+    """Say a setting as its file does."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _without_stage(name: str) -> str:

@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dcgan_pipeline.errors import InputError, shortened
-from dcgan_pipeline.gan.conditional import ConditionalGenerator, labels_in_turn
+from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan.conditional import ConditionalGenerator, build_generator, labels_in_turn
 from dcgan_pipeline.gan.data import to_pixels
-from dcgan_pipeline.gan.networks import Discriminator, Generator
+from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
 from dcgan_pipeline.gan.sampling import BATCH, draw_latent, load_discriminator, load_generator, sample_latents
+from dcgan_pipeline.gan.settings import Architecture
 from dcgan_pipeline.inspection.annotations import Annotations, labels_of, latent_of
 from dcgan_pipeline.inspection.canvas import new_figure, printable, show, tile
 from dcgan_pipeline.inspection.film import Film, even
@@ -143,7 +145,7 @@ class Walk:
 
 
 @torch.no_grad()
-def walk(gan: Weights, route: Route, settings: WalkSettings, device: torch.device) -> Walk:
+def walk(gan: Weights, route: Route, settings: WalkSettings, seed: int, device: torch.device) -> Walk:
     """Generate the images of a walk, and measure its steps.
 
     A distance is the root of the mean square of the differences, in grey levels (``pixels``) or in D's features, every
@@ -156,20 +158,37 @@ def walk(gan: Weights, route: Route, settings: WalkSettings, device: torch.devic
       step that is even, 1 for one that is a jump, which is in one of the halves, however often it is cut.
 
     The metrics are the mean over the lines, ``_std`` their standard deviation, and of ``jump`` the largest.
+    ``untrained`` are those of the same walk in the pixels of a G with fresh weights, drawn by the seed: a smooth walk
+    rules jumps out, and does not show that anything was learned.
     """
     network, space = load_generator(gan, device), _features(gan, device)
+    fresh = _untrained(gan, seed, device)
     z = interpolate(route.z, 2 * settings.steps - 1, settings.path, gan.settings["train"]["latent"])
     images, measured = [], []
     for row in range(len(z)):
-        x = _images(network, z[row], None if route.labels is None else route.labels[row])  # (2 * steps - 1, C, S, S)
+        label = None if route.labels is None else route.labels[row]
+        x = _images(network, z[row], label)  # (2 * steps - 1, C, S, S)
         images.append(to_pixels(x[::2]))
         found = {"pixels": _smoothness(x.flatten(1) * _GREY)}
+        found["untrained"] = _smoothness(_images(fresh, z[row], label).flatten(1) * _GREY)
         if space is not None:
             found["features"] = _smoothness(space(x))
             share = torch.linspace(0, 1, len(x), device=x.device)[:, None, None, None]
             found["cross_fade"] = _smoothness(space(x[:1].lerp(x[-1:], share)))
         measured.append(found)
     return Walk(np.stack(images), _metrics(measured))
+
+
+def _untrained(gan: Weights, seed: int, device: torch.device) -> Generator | ConditionalGenerator:
+    """Make a G of the same architecture with fresh weights, and its statistics over a batch of z."""
+    network = build_generator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
+    stream = torch_stream(seed, "untrained generator")
+    initialise(network, stream)
+    network.to(device).to(memory_format=torch.channels_last)
+    z = draw_latent(statistics.BATCH, network.latent_dim, gan.settings["train"]["latent"], stream).to(device)
+    labels = (labels_in_turn(len(z), network.labels).to(device),) if isinstance(network, ConditionalGenerator) else ()
+    statistics.recompute(network, [(z, *labels) if labels else z])
+    return network.eval()
 
 
 def _images(network: Generator | ConditionalGenerator, z: Tensor, label: Tensor | None) -> Tensor:
@@ -216,7 +235,7 @@ def _distance(left: Tensor, right: Tensor) -> Tensor:
 
 def _metrics(measured: list[dict[str, dict[str, float] | None]]) -> dict[str, float]:
     metrics: dict[str, float] = {}
-    for space in ("pixels", "features"):
+    for space in ("pixels", "features", "untrained"):
         if lines := [line for found in measured if (line := found.get(space))]:
             ratios = [line["largest_step"] for line in lines]
             name = f"latent_walk.{space}"
@@ -263,19 +282,22 @@ def _title(numbers: dict[str, float]) -> str:
 
 
 def _measured(numbers: dict[str, float], steps: int) -> str:
-    if not numbers:
+    """Say how smooth the walk is, beside what others are."""
+    jump = numbers.get("latent_walk.pixels.jump")
+    if jump is None:
         return ""
-    said = []
-    for space, name in (("pixels", "pixels"), ("features", "D's features")):
-        if (largest := numbers.get(f"latent_walk.{space}.largest_step")) is not None:
-            spread = numbers[f"latent_walk.{space}.largest_step_std"]
-            said.append(f"{largest:.2f} ± {spread:.2f} in {name}")
-    fade = numbers.get("latent_walk.features.cross_fade")
-    known = "" if fade is None else f", and {fade:.2f} in D's features"
+
+    def said(space: str) -> str:
+        name = f"latent_walk.{space}.largest_step"
+        return f"{numbers[name]:.2f} ± {numbers[f'{name}_std']:.2f}" if name in numbers else "none"
+
+    inside = ""
+    if (fade := numbers.get("latent_walk.features.cross_fade")) is not None:
+        inside = f", {said('features')} in D's features (a cross-fade: {fade:.2f})"
     return (
-        f"Largest step against the mean of its row: {', '.join(said)}; a cross-fade has 1.00 in pixels{known}; one "
-        f"jump alone {steps - 1:.2f}. When the largest steps are cut in two, the larger half is at most "
-        f"{numbers['latent_walk.pixels.jump']:.2f} of both: 0.50 is even, 1.00 a jump."
+        f"Largest step against the mean of its row: {said('pixels')} in pixels (a cross-fade: 1.00; an untrained G: "
+        f"{said('untrained')}; one jump alone: {steps - 1:.2f}){inside}. Of the largest steps, cut in two, the larger "
+        f"half is at most {jump:.2f}: 0.50 is even, 1.00 a jump."
     )
 
 

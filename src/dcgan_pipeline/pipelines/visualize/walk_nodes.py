@@ -27,7 +27,7 @@ def walk_latent_space(
 
     settings = WalkSettings.parse(latent_walk, "visualize.latent_walk")
     route = walk.find_route(gan, settings, seed, gan_annotations(gan))
-    walked = walk.walk(gan, route, settings, resolve_device(device))
+    walked = walk.walk(gan, route, settings, seed, resolve_device(device))
     classes = gan.settings["architecture"].get("labels", 0)
     return walk.walk_figure(walked, route.said, settings, classes), walked.metrics
 
