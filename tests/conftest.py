@@ -64,7 +64,11 @@ TINY: dict[str, Any] = {
         "supervised": {"trials": 2, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
         "fine_tuned": {"trials": 1, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
     },
-    "visualize": {"sample_grid": {"side": 3}, "latent_walk": {"points": 3, "steps": 4}},
+    "visualize": {
+        "sample_grid": {"side": 3},
+        "latent_walk": {"points": 3, "steps": 4},
+        "latent_walk_film": {"seconds": 0.2, "side": 32},
+    },
 }
 
 

@@ -38,6 +38,7 @@ def test_the_graph_has_every_stage_and_layer(site):
         ("raw_images", "ImagePreview"),
         ("sample_grid", "ImagePreview"),
         ("training_animation", "ImagePreview"),
+        ("latent_walk_film", "ImagePreview"),
         ("evaluation", "TablePreview"),
         ("train_metrics", "JSONPreview"),
         ("gan", "JSONPreview"),

@@ -34,7 +34,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     Each stage; ``unsupervised`` (all that needs no labels); and ``__default__`` (all stages). In place of ``dedup``:
     ``dedup_new`` (for images that come after others) and ``dedup_apart`` (which keeps what repeats a test image out of
     training). In place of ``train``: ``import_weights`` and ``import_weights_with_images`` (published networks). After
-    ``evaluate``: ``baselines`` and ``label_curve``; for conditional networks ``evaluate_samples``. And ``sample``.
+    ``evaluate``: ``baselines`` and ``label_curve``; for conditional networks ``evaluate_samples``. And ``sample``, and
+    ``gan_report`` (the page about a ``gan`` alone, of what there is).
     """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
@@ -42,6 +43,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         Pipeline([]),
     )
     everything = sum(pipelines.values(), Pipeline([]))
+    pipelines["visualize"] = _reported(pipelines["visualize"])
     tools = {
         "dedup_apart": dedup.create_apart_pipeline(),
         "dedup_new": dedup.create_incremental_pipeline(),
@@ -51,5 +53,11 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluate_samples": evaluate.create_samples_pipeline(),
         "label_curve": evaluate.create_curve_pipeline(),
         "sample": sample.create_pipeline(),
+        "gan_report": visualize.create_report_pipeline(set()),
     }
-    return {**pipelines, **tools, "unsupervised": unsupervised, "__default__": everything}
+    return {**pipelines, **tools, "unsupervised": _reported(unsupervised), "__default__": _reported(everything)}
+
+
+def _reported(pipeline: Pipeline) -> Pipeline:
+    """End with the page about the ``gan``, after every figure that it can show."""
+    return pipeline + visualize.create_report_pipeline(pipeline.all_outputs())

@@ -7,6 +7,7 @@ from kedro.utils import find_kedro_project
 from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.hooks import (
     InterruptHooks,
+    LineageHooks,
     ProblemHooks,
     ProtocolHooks,
     RunEndHooks,
@@ -29,6 +30,7 @@ HOOKS = (
     ProblemHooks(),
     SettingsHooks(),
     ProtocolHooks(),
+    LineageHooks(),
 )
 
 # TrackingHooks stand in for them. Its settings, commands and datasets stay.

@@ -6,7 +6,7 @@ import inspect
 import io
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,27 @@ from dcgan_pipeline.arrays import ArrayChunks, ShardFiles
 from dcgan_pipeline.datasets.animation import AnimationDataset
 from dcgan_pipeline.datasets.figure import FigureDataset
 from dcgan_pipeline.datasets.file_folder import FileFolderDataset
+from dcgan_pipeline.datasets.film import FilmDataset
 from dcgan_pipeline.datasets.metrics import MetricsDataset
 from dcgan_pipeline.datasets.sharded_array import ShardedArrayDataset
 from dcgan_pipeline.datasets.table import TableDataset
 from dcgan_pipeline.datasets.weights import WeightsDataset
+from dcgan_pipeline.inspection.film import Film, read_mp4
 from dcgan_pipeline.weights import Weights
+
+
+@dataclass(frozen=True)
+class Frames:
+    """So many frames; then the disk is full, or not."""
+
+    count: int
+    whole: bool = True
+
+    def __call__(self) -> Iterator[Any]:
+        for k in range(self.count):
+            yield np.full((16, 16, 3), 20 * k, np.uint8)
+        if not self.whole:
+            raise OSError("no space left")
 
 
 class BrokenAnimation:
@@ -128,6 +144,13 @@ CASES = {
         lambda k: Image.new("RGB", (k, 4)),
         lambda image: image.width,
         BrokenAnimation,
+    ),
+    "film": Case(
+        FilmDataset,
+        "film.mp4",
+        lambda k: Film(Frames(k), 24),
+        lambda data: len(list(read_mp4(data))),
+        lambda: Film(Frames(3, whole=False), 24),
     ),
     "weights": Case(
         WeightsDataset,

@@ -113,7 +113,7 @@ def test_a_process_killed_while_it_saves_leaves_the_version_before_as_the_latest
     assert not list(tmp_path.rglob(".partial-*"))  # the next save has removed what the killed ones left
 
 
-@pytest.mark.parametrize("case", ["table", "metrics", "figure", "animation", "weights"], indirect=True)
+@pytest.mark.parametrize("case", ["table", "metrics", "figure", "animation", "film", "weights"], indirect=True)
 def test_a_process_killed_while_it_replaces_a_file_leaves_the_old_one(case, tmp_path):
     case.plain(tmp_path).save(case.data(3))
     assert kill_while_saving(tmp_path, case.plain(tmp_path), case.data(7), 1)

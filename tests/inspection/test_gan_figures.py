@@ -3,40 +3,20 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 from dcgan_pipeline.gan import diagnostics
-from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
-from dcgan_pipeline.gan.settings import Architecture, TrainSettings
-from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.inspection.canvas import tile
 from dcgan_pipeline.inspection.gan_figures import (
     diagnostic_curves,
-    interpolate,
-    latent_walk,
     loss_curves,
     sample_grid,
     training_animation,
-    walk_figure,
 )
-
-CPU = torch.device("cpu")
 
 
 def images(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def gan():
-    architecture = Architecture(image_size=16, channels=3, latent_dim=6, width=3, kernel=3)
-    trainer = Trainer(architecture, TrainSettings(steps=1, sample_count=2), 0, CPU)
-    with torch.no_grad():
-        for conv in trainer.generator.convs:
-            conv.weight.mul_(30)  # so that images are not all grey
-    trainer.recompute_statistics([torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))], 4)
-    return trainer.state()
 
 
 def history(rows):
@@ -166,51 +146,8 @@ def test_a_sample_grid_with_fewer_real_images_keeps_their_size_and_starts_at_the
     assert left.y1 == pytest.approx(right.y1)
 
 
-def test_lines_between_points_have_their_ends_and_middle():
-    points = torch.tensor([[0.0, 0.0], [2.0, 4.0], [-2.0, 4.0]])
-    expected = [[[0, 0], [1, 2], [2, 4]], [[2, 4], [0, 4], [-2, 4]]]
-    torch.testing.assert_close(interpolate(points, 3), torch.tensor(expected).float())
-
-
-def test_points_of_a_line_are_evenly_spaced():
-    points = torch.rand(4, 5, generator=torch.Generator().manual_seed(0))
-    lines = interpolate(points, 11)
-    assert lines.shape == (3, 11, 5)
-    steps = lines.diff(dim=1)
-    torch.testing.assert_close(steps, ((points[1:] - points[:-1]) / 10)[:, None].expand_as(steps), atol=1e-6, rtol=0)
-    assert torch.equal(lines[:, 0], points[:-1])
-    assert torch.equal(lines[:, -1], points[1:])
-
-
-def test_two_steps_are_the_points_alone():
-    points = torch.rand(3, 5, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(interpolate(points, 2), torch.stack([points[:-1], points[1:]], dim=1))
-
-
-def test_a_walk_goes_on_where_the_row_before_ended(gan):
-    walk = latent_walk(gan, points=5, steps=4, seed=0, device=CPU)
-    assert walk.shape == (4, 4, 3, 16, 16)
-    assert walk.dtype == np.uint8
-    np.testing.assert_array_equal(walk[:-1, -1], walk[1:, 0])
-    assert not np.array_equal(walk[0, 0], walk[0, -1])
-
-
-def test_a_walk_is_decided_by_its_seed_and_is_apart_from_the_samples(gan):
-    one, same, other = (latent_walk(gan, 3, 2, seed, CPU) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)
-    sampled = generate(load_generator(gan, CPU), draw_latent(1, 6, "uniform", torch.Generator().manual_seed(0)))
-    assert not np.array_equal(one[0, 0], sampled[0])
-
-
-@pytest.mark.parametrize("shape", [(8, 10, 3, 16, 16), (1, 2, 1, 8, 8), (2, 30, 1, 8, 8), (1, 10, 3, 8, 8)])
-def test_a_walk_is_drawn_a_row_a_line(rendered, shape):
-    walk = images(*shape)
-    figure = walk_figure(walk)
-    rendered(figure)
-    pixels = figure.axes[0].get_images()[0].get_array()
-    np.testing.assert_array_equal(pixels, tile(walk.reshape(-1, *shape[2:]), shape[1]))
-    assert f"{shape[0] + 1} points in all" in figure.texts[1].get_text().replace("\n", " ")
+def images_of(film):
+    return [Image.fromarray(frame) for frame in film.frames()]
 
 
 def reopened(animation):
@@ -226,26 +163,49 @@ def reopened(animation):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_animation_has_a_frame_a_time_and_rests_on_the_last(channels):
-    image, frames = reopened(training_animation(images(4, 9, channels, 8, 8), [0, 100, 200, 250], 0.3))
+    image, frames = reopened(training_animation(images(4, 9, channels, 8, 8), [0, 100, 200, 250], 0.3, 300))
     assert [duration for duration, _ in frames] == [300, 300, 300, 1500]  # milliseconds; the last one five times
     assert image.info["loop"] == 0  # for ever
 
 
+class Read:
+    """Samples by time, which remember what was read."""
+
+    def __init__(self, samples):
+        self.samples, self.asked = samples, []
+
+    def __getitem__(self, k):
+        self.asked.append(k)
+        return self.samples[k]
+
+
+def test_an_animation_of_many_times_takes_some_evenly_and_reads_one_at_a_time():
+    samples = Read(images(11, 4, 1, 8, 8))
+    film = training_animation(samples, list(range(0, 110, 10)), 0.3, most=3)
+    assert samples.asked == []
+    frames = film.frames()
+    next(iter(frames))
+    assert samples.asked == [0]
+    list(frames)
+    assert sorted(set(samples.asked)) == [0, 5, 10]
+    assert all(isinstance(k, int) for k in samples.asked)  # a row, and not a slice of them
+
+
 def test_frames_that_do_not_change_are_all_kept():
     samples = np.repeat(images(1, 4, 1, 8, 8), 3, axis=0)
-    _, frames = reopened(training_animation(samples, [0, 10, 20], 0.2))
+    _, frames = reopened(training_animation(samples, [0, 10, 20], 0.2, 300))
     assert len(frames) == 3
 
 
 def test_an_animation_of_one_time_is_a_picture():
-    image, _ = reopened(training_animation(images(1, 4, 1, 8, 8), [0], 0.2))
+    image, _ = reopened(training_animation(images(1, 4, 1, 8, 8), [0], 0.2, 300))
     assert image.n_frames == 1
 
 
 @pytest.mark.parametrize(("count", "side"), [(2, 1), (4, 2), (8, 2), (64, 8)])
 def test_a_frame_is_the_largest_square_of_samples_enlarged_by_whole_pixels(count, side):
     samples = images(2, count, 1, 8, 8)
-    first, _ = training_animation(samples, [0, 5], 0.2).frames
+    first = images_of(training_animation(samples, [0, 5], 0.2, 300))[0]
     sheet = tile(samples[0, : side * side], side)
     scale = first.width // sheet.shape[1]
     assert first.width == scale * sheet.shape[1]
@@ -254,12 +214,12 @@ def test_a_frame_is_the_largest_square_of_samples_enlarged_by_whole_pixels(count
 
 
 def test_large_samples_are_not_made_larger():
-    first, *_ = training_animation(images(1, 4, 3, 400, 400), [0], 0.2).frames
+    first = images_of(training_animation(images(1, 4, 3, 400, 400), [0], 0.2, 300))[0]
     assert first.width == 801
 
 
 def test_a_frame_says_its_step():
-    one, two = training_animation(np.repeat(images(1, 4, 1, 8, 8), 2, axis=0), [0, 12345], 0.2).frames
+    one, two, *_ = images_of(training_animation(np.repeat(images(1, 4, 1, 8, 8), 2, axis=0), [0, 12345], 0.2, 300))
     (left, top, _, _) = Image.fromarray((np.asarray(one) != np.asarray(two)).any(2)).getbbox()
     assert top >= one.width  # below the square of samples
     assert left > 0

@@ -38,7 +38,7 @@ def test_a_conditional_gan_trains_and_is_drawn_and_has_no_features(project):
     assert project.load("gan").settings["architecture"]["labels"] == 10
     assert project.load("gan").settings["classes"] == [str(digit) for digit in range(10)]
     assert project.load("training_samples").shape == (3, 20, 1, 16, 16)  # before, in between and after
-    for figure in ("sample_grid", "latent_walk", "training_animation"):
+    for figure in ("sample_grid", "latent_walk", "latent_walk_film", "training_animation", "gan_report"):
         assert len(project.versions(figure)) == 1
     with pytest.raises(InputError, match=REFUSED) as refusal:
         project.run("features")

@@ -1,6 +1,7 @@
 """The main job, end to end: every stage on the embedded digits, tiny."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ VERSIONED = [
     *("gan", "training_history", "training_samples", "train_metrics", "loss_curves", "diagnostic_curves"),
     *("untrained_discriminator", "labelled_images_train", "labels_test", "features_trained_train"),
     *("evaluation", "confusion", "evaluate_metrics", "accuracies", "confusion_matrix"),
-    *("sample_grid", "training_animation", "latent_walk"),
+    *("sample_grid", "training_animation", "latent_walk", "latent_walk_metrics", "latent_walk_film", "gan_report"),
 ]
 FIGURES = [
     *("regions_sheet", "collisions", "loss_curves", "diagnostic_curves", "accuracies", "confusion_matrix"),
@@ -84,18 +85,33 @@ def test_figures_are_pictures_of_a_sensible_size(finished):
     assert finished.load("training_animation").n_frames == 3  # steps 0, 4 and 8
 
 
+def test_the_report_shows_what_the_run_made_of_its_gan(finished):
+    page = finished.load("gan_report")
+    (version,) = finished.versions("gan")
+    of_the_gan = {*FIGURES, "latent_walk_film"} - {"regions_sheet", "collisions"}  # those are of the images
+    assert set(re.findall(r"<code>(\w+)</code>, version", page)) == of_the_gan
+    assert page.count(f"</code>, version {version}") == len(of_the_gan)
+    assert f"<dt>Version</dt><dd>{version}</dd>" in page
+    assert finished.load("gan").digest()[:16] in page
+    for name in ("evaluation", "training history"):
+        assert f"<summary>{name}</summary>" in page
+    assert f"{finished.load('evaluate_metrics')['evaluate.trained_discriminator.accuracy']:,.4g}" in page
+
+
 def test_the_run_is_finished_in_mlflow_with_settings_metrics_and_figures(finished):
     (run,) = finished.mlflow_runs()
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "all stages"
     assert run.data.params["train.architecture.width"] == "4"
     assert run.data.params["evaluate.labels_per_class"] == "2"
-    for name in ("faces", "preprocess", "dedup", "train", "evaluate"):
+    for name in ("faces", "preprocess", "dedup", "train", "evaluate", "latent_walk"):
         metrics = finished.load(f"{name}_metrics")
         assert {key: run.data.metrics[key] for key in metrics} == pytest.approx(metrics)
     client = MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
     attached = {item.path.split("/")[-1].split(".")[0] for item in client.list_artifacts(run.info.run_id, "figures")}
-    assert attached == set(FIGURES)
+    assert attached == {*FIGURES, "latent_walk_film"}
+    pages = {item.path.split("/")[-1] for item in client.list_artifacts(run.info.run_id, "pages")}
+    assert pages == {"dedup_audit.html", "gan_report.html"}
 
 
 def test_losses_are_curves_in_mlflow(finished):

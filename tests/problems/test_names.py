@@ -28,6 +28,13 @@ def test_a_part_that_is_not_there(everything, said, chosen, found):
     assert found in said(everything.filter, **chosen)
 
 
+def test_pipelines_that_make_the_same(said):
+    pipelines = register_pipelines()
+    message = said(lambda: pipelines["unsupervised"] + pipelines["visualize"])
+    assert message.endswith("must not make the same thing, and two make gan_report; leave one of them out")
+    assert pipelines["train"] + pipelines["visualize"]
+
+
 def test_an_entry_of_load_versions_that_is_not_there(said):
     message = said(DataCatalog.from_config, {}, load_versions={"imags": "2026-01-31T12.00.00.000Z"})
     assert message.endswith("got 'imags'; did you mean images?")

@@ -15,7 +15,7 @@ from dcgan_pipeline.datasets.written_whole import WrittenWhole, saved_bytes
 class AnimationDataset(WrittenWhole, ImageDataset):
     """``pillow.ImageDataset`` for an animation, written whole.
 
-    Saves any object with Pillow's ``save(file, format=...)``, such as ``inspection.gan_figures.Animation``; loads a
+    Saves any object with Pillow's ``save(file, format=...)``, such as ``inspection.film.Film``; loads a
     ``PIL.Image`` that still has all its frames.
 
     Examples

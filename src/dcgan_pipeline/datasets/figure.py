@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from kedro_datasets.matplotlib import MatplotlibDataset
 from PIL import Image
@@ -28,6 +29,18 @@ class FigureDataset(WrittenWhole, MatplotlibDataset):
     >>> dataset.load().size
     (50, 50)
     """
+
+    _save_args: dict[str, Any]
+
+    def _save_to_fs(self, full_key_path: str, plot: Any) -> None:
+        """Keep what the figure is of, its ``attrs``, as text in the PNG."""
+        known = {name: str(value) for name, value in getattr(plot, "attrs", {}).items()}
+        given = self._save_args
+        self._save_args = {**given, "metadata": known | given.get("metadata", {})} if known else given
+        try:
+            super()._save_to_fs(full_key_path, plot)
+        finally:
+            self._save_args = given
 
     def load(self) -> Image.Image:
         """Return the picture."""

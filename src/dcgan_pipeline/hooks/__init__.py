@@ -1,6 +1,7 @@
 """What happens around a run: settings checked first, MLflow kept honest, problems in one line, a summary at the end."""
 
 from dcgan_pipeline.hooks.interrupts import InterruptHooks
+from dcgan_pipeline.hooks.lineage import LineageHooks
 from dcgan_pipeline.hooks.problems import ProblemHooks
 from dcgan_pipeline.hooks.run_end import RunEndHooks
 from dcgan_pipeline.hooks.run_name import run_name
@@ -11,6 +12,7 @@ from dcgan_pipeline.hooks.tracking import TrackingHooks
 
 __all__ = [
     "InterruptHooks",
+    "LineageHooks",
     "ProblemHooks",
     "ProtocolHooks",
     "RunEndHooks",

@@ -14,6 +14,8 @@ from kedro.pipeline import Pipeline
 from dcgan_pipeline.hooks.run_name import run_name
 from dcgan_pipeline.tracking import run as runs
 
+_PICTURES = ("FigureDataset", "AnimationDataset", "FilmDataset", "FileFolderDataset")
+
 
 class SummaryHooks:
     """End a run with a short table: what came in, what came out, how good it is, where the pictures and the run are."""
@@ -30,7 +32,9 @@ class SummaryHooks:
             kind = type(dataset).__name__
             if kind == "MetricsDataset" and (path := _saved(dataset)):
                 metrics |= json.loads(dataset._fs.cat_file(get_filepath_str(path, dataset._protocol)))
-            elif kind in ("FigureDataset", "AnimationDataset", "FileFolderDataset") and (path := _saved(dataset)):
+            elif (kind in _PICTURES or str(getattr(dataset, "_filepath", "")).endswith(".html")) and (
+                path := _saved(dataset)
+            ):
                 pictures[name] = Path(path)
         run = runs.current()
         print_summary(run_name(run_params), metrics, pictures, run.address() if run else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,12 +16,19 @@ INK, MUTED, PALE, KEPT, REFUSED = "#222222", "#666666", "#cccccc", "#1b9e77", "#
 SERIES = ("#3465a4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#a6761d", "#444444")
 
 
-def new_figure(title: str, caption: str, width: float, height: float) -> Figure:
+class Drawing(Figure):
+    """A figure that knows what it is of; ``datasets.figure`` keeps that in the PNG."""
+
+    attrs: dict[str, Any]
+
+
+def new_figure(title: str, caption: str, width: float, height: float) -> Drawing:
     """Make a figure of ``width`` x ``height`` inches for the content, and room for the title and the caption."""
     lines = textwrap.wrap(caption, int(width * 14))  # characters an inch at this size
     below, above = 0.25 + 0.19 * len(lines), 0.5
     whole = height + below + above
-    figure = Figure(figsize=(width, whole), dpi=120, facecolor="white")
+    figure = Drawing(figsize=(width, whole), dpi=120, facecolor="white")
+    figure.attrs = {"Title": title, "Description": caption}  # PNG's own keywords
     figure.text(0.02, 1 - 0.17 / whole, title, fontsize=12, weight="bold", color=INK, va="top")
     figure.text(0.02, 0.1 / whole, "\n".join(lines), fontsize=9, color=MUTED, va="bottom", linespacing=1.3)
     figure.subplots_adjust(left=0.02, right=0.98, bottom=below / whole, top=1 - above / whole)

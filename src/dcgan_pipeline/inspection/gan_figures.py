@@ -1,22 +1,17 @@
-"""Figures of a GAN: losses, samples, samples through training, the walk in latent space (paper 6.1)."""
+"""Figures of a GAN: losses, samples, samples through training (paper 6.1)."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from torch import Tensor
 
-from dcgan_pipeline.gan.conditional import labels_in_turn
-from dcgan_pipeline.gan.sampling import draw_latent, generate, load_generator
 from dcgan_pipeline.inspection.canvas import MUTED, SERIES, counted, leave_room, new_figure, show, tile
-from dcgan_pipeline.randomness import torch_stream
-from dcgan_pipeline.weights import Weights
+from dcgan_pipeline.inspection.film import Film
 
 _POINTS = 2000  # of a curve: more than it has pixels
 
@@ -131,62 +126,22 @@ def sample_grid(samples: NDArray[np.uint8], real: NDArray[np.uint8], step: int |
     return figure
 
 
-def latent_walk(gan: Weights, points: int, steps: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
-    """Interpolate between a series of random points of z (paper 6.1, figure 4).
+def training_animation(samples: Sequence[NDArray[np.uint8]], steps: list[int], seconds: float, most: int) -> Film:
+    """Show how the samples of one fixed z change, uint8 (times, n, C, S, S), with the step under each frame.
 
-    Returns
-    -------
-    uint8 of shape (points - 1, steps, C, S, S)
-        Row i goes from point i to point i + 1, both included. A conditional G keeps one label along a row, and the
-        rows have the classes in turn.
+    One time is read at a time, and of more than ``most`` so many, evenly; the last one is shown five times as long.
     """
-    generator = torch_stream(seed, "walk")
-    latent = draw_latent(points, gan.settings["architecture"]["latent_dim"], gan.settings["train"]["latent"], generator)
-    z = interpolate(latent, steps)  # (points - 1, steps, latent_dim)
-    classes = gan.settings["architecture"].get("labels", 0)
-    labels = labels_in_turn(points - 1, classes).repeat_interleave(steps) if classes else None
-    images = generate(load_generator(gan, device), z.flatten(0, 1), labels=labels)
-    return images.reshape(points - 1, steps, *images.shape[1:])
+    chosen = np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int))
 
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        for k in [*chosen, *chosen[-1:].repeat(4)]:
+            images = samples[int(k)]
+            side = int(len(images) ** 0.5)
+            yield np.asarray(_frame(tile(images[: side * side], side), steps[int(k)]))
 
-def interpolate(points: Tensor, steps: int) -> Tensor:
-    """Join points (n, d) by straight lines of ``steps`` points each, ends included: (n - 1, steps, d)."""
-    share = torch.linspace(0, 1, steps)[:, None]  # (steps, 1)
-    return points[:-1, None] * (1 - share) + points[1:, None] * share
-
-
-def walk_figure(images: NDArray[np.uint8], classes: int = 0) -> Figure:
-    """Draw the walk, a row a line between two points; ``classes``: of a conditional G."""
-    rows, steps = images.shape[:2]
-    caption = (
-        f"Each row goes in a straight line from one random z to the next, {rows + 1} points in all (paper, figure 4)"
-        f"{', with one label a row' if classes else ''}. "
-        "Smooth changes with a plausible image everywhere are a sign of structure learned; sharp jumps, of memory."
-    )
-    width = 7.0
-    figure = new_figure("A walk through latent space", caption, width, width * rows / steps)
-    show(figure.subplots(), tile(images.reshape(-1, *images.shape[2:]), steps))
-    return figure
-
-
-class Animation:
-    """Frames with one time for each; saves itself as Pillow's images do."""
-
-    def __init__(self, frames: list[Image.Image], seconds: float) -> None:
-        self.frames, self.seconds = frames, seconds
-
-    def save(self, file: Any, format: str | None = None, **options: Any) -> None:
-        """Write an endless animation, with a longer last frame."""
-        times = [round(self.seconds * 1000)] * (len(self.frames) - 1) + [round(self.seconds * 5000)]
-        rest = self.frames[1:]
-        self.frames[0].save(file, format, save_all=True, append_images=rest, duration=times, loop=0, **options)
-
-
-def training_animation(samples: NDArray[np.uint8], steps: list[int], seconds: float) -> Animation:
-    """Show how the samples of one fixed z change, uint8 (times, n, C, S, S), with the step under each frame."""
-    side = int(samples.shape[1] ** 0.5)
-    frames = [_frame(tile(times[: side * side], side), step) for times, step in zip(samples, steps, strict=True)]
-    return Animation(frames, seconds)
+    said = f"The same z after each of the steps from {steps[0]:,} to {steps[-1]:,}."
+    about = {"Title": "Samples through training", "Description": said}
+    return Film(frames, 1 / seconds, about)
 
 
 def _frame(pixels: NDArray[np.uint8], step: int) -> Image.Image:

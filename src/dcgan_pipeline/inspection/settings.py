@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.schema import Settings, unless
 
 LARGEST_GRID = 10_000  # samples: 100 a side
 
@@ -23,15 +23,54 @@ class AnimationSettings(Settings):
 
     frame_seconds: float = Field(default=0.4, gt=0)
     """Time a frame is shown."""
+    most_frames: int = Field(default=300, ge=2)
+    """Of more times, so many are taken, evenly, the first and the last among them."""
 
 
 class WalkSettings(Settings):
-    """``params:visualize.latent_walk``."""
+    """``params:visualize.latent_walk``: for the grid and for the film."""
 
+    path: Literal["straight", "spherical"] = "straight"
+    """From one point to the next: see :func:`dcgan_pipeline.inspection.walk.interpolate`."""
     points: int = Field(default=9, ge=2)
     """Random points of z that the walk visits (paper, figure 4)."""
     steps: int = Field(default=10, ge=2)
     """Images from one point to the next, both ends included."""
+    seeds: list[int] | None = Field(default=None, min_length=2)
+    """In place of random points: the first sample of each of these seeds."""
+    concepts: list[str] | None = Field(default=None, min_length=1)
+    """In place of random points: the exemplars of these concepts, in the annotations of this ``gan``."""
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if self.seeds is not None and self.concepts is not None:
+            raise ValueError(f"give one of seeds and concepts, got seeds {self.seeds} and concepts {self.concepts}")
+        return self
+
+    def inert(self) -> dict[str, str]:
+        """Points are counted where they are drawn."""
+        chosen = "seeds" if self.seeds is not None else "concepts"
+        return unless(self.seeds is None and self.concepts is None, f"{chosen} are the points", "points")
+
+
+class FilmSettings(Settings):
+    """``params:visualize.latent_walk_film``."""
+
+    seconds: float = Field(default=2.0, gt=0)
+    """From one point to the next."""
+    rate: int = Field(default=24, ge=1, le=120)
+    """Frames a second."""
+    side: int = Field(default=384, ge=16, le=4096)
+    """Pixels: a smaller image is enlarged by a whole factor, to this at most."""
+
+
+class ReportSettings(Settings):
+    """``params:visualize.gan_report``."""
+
+    megabytes: float = Field(default=20.0, gt=0)
+    """Of pictures and films in the page; what does not fit is named with its place."""
+    table_rows: int = Field(default=40, ge=0)
+    """A longer table is named, and not shown."""
 
 
 class VisualizeSettings(Settings):
@@ -40,6 +79,8 @@ class VisualizeSettings(Settings):
     sample_grid: SampleGridSettings = SampleGridSettings()
     training_animation: AnimationSettings = AnimationSettings()
     latent_walk: WalkSettings = WalkSettings()
+    latent_walk_film: FilmSettings = FilmSettings()
+    gan_report: ReportSettings = ReportSettings()
 
 
 class SampleSettings(Settings):

@@ -15,6 +15,7 @@ _PIPELINE = re.compile(r"Failed to find the pipeline named '(.*?)'")
 _NODES = re.compile(r"does not contain nodes named \[(.*?)\]")
 _DATASETS = re.compile(r"does not contain datasets named \[(.*?)\]")
 _NAMESPACES = re.compile(r"nodes with the following namespaces: \[(.*?)\]")
+_TWICE = re.compile(r"Pipeline nodes must have unique names.*?- ([\w.]+)", re.DOTALL)
 _ENTRIES = re.compile(r"'load_versions' keys \[(.*?)\]")
 
 
@@ -63,7 +64,15 @@ def load_versions(causes: list[BaseException]) -> str | None:
     return must_be_one_of("--load-versions names entries of the catalog; each", found.split(", ")[0], known)
 
 
-TRANSLATORS = (pipeline, parts, load_versions)
+def together(causes: list[BaseException]) -> str | None:
+    """--pipelines, of which two make the same."""
+    if found := _search(_TWICE, causes):
+        made = found.rsplit(".")[-1].removeprefix("write_")
+        return f"pipelines that run together must not make the same thing, and two make {made}; leave one of them out"
+    return None
+
+
+TRANSLATORS = (pipeline, parts, load_versions, together)
 
 
 def _search(pattern: re.Pattern[str], causes: list[BaseException]) -> str:

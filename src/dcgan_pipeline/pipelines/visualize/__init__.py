@@ -1,5 +1,5 @@
 """Draw what the generator learned."""
 
-from dcgan_pipeline.pipelines.visualize.pipeline import create_pipeline
+from dcgan_pipeline.pipelines.visualize.pipeline import create_pipeline, create_report_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_pipeline", "create_report_pipeline"]

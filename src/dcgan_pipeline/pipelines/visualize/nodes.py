@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dcgan_pipeline.arrays import ShardedArray
-    from dcgan_pipeline.inspection.gan_figures import Animation
+    from dcgan_pipeline.inspection.film import Film
     from dcgan_pipeline.weights import Weights
 
 
@@ -38,21 +38,11 @@ def draw_samples(
     return gan_figures.sample_grid(drawn, real, gan.settings["step"], gan.settings["architecture"].get("labels", 0))
 
 
-def animate_training(training_samples: ShardedArray, training_animation: dict[str, Any]) -> Animation:
+def animate_training(training_samples: ShardedArray, training_animation: dict[str, Any]) -> Film:
     """Animate the samples of one fixed z through training."""
     from dcgan_pipeline.inspection import gan_figures
     from dcgan_pipeline.inspection.settings import AnimationSettings
 
-    seconds = AnimationSettings.parse(training_animation, "visualize.training_animation").frame_seconds
-    return gan_figures.training_animation(training_samples[:], training_samples.attrs["steps"], seconds)
-
-
-def walk_latent_space(gan: Weights, latent_walk: dict[str, Any], seed: int, device: str) -> Figure:
-    """Draw the walk between random points of z (paper 6.1)."""
-    from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection import gan_figures
-    from dcgan_pipeline.inspection.settings import WalkSettings
-
-    settings = WalkSettings.parse(latent_walk, "visualize.latent_walk")
-    walk = gan_figures.latent_walk(gan, settings.points, settings.steps, seed, resolve_device(device))
-    return gan_figures.walk_figure(walk, gan.settings["architecture"].get("labels", 0))
+    settings = AnimationSettings.parse(training_animation, "visualize.training_animation")
+    steps = training_samples.attrs["steps"]
+    return gan_figures.training_animation(training_samples, steps, settings.frame_seconds, settings.most_frames)
