@@ -105,6 +105,7 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.conditional import refuse_conditional
     from dcgan_pipeline.gan.settings import resolve_architecture
+    from dcgan_pipeline.imaging.object_maps import check_known
     from dcgan_pipeline.representation.labelled import check_labelled
 
     if "params:device" in pipeline.inputs():
@@ -117,6 +118,8 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
         architecture = resolve_architecture(train.preset, train.architecture, shape)
         if "features_trained_train" in pipeline.all_outputs():
             refuse_conditional(architecture.model_dump(), "features need")
+    if "raw_attributes" in pipeline.inputs():
+        check_known(catalog.load("raw_attributes").known, parsed["attributes"].names)
     if "evaluate" not in parsed:
         return
     judged, made = parsed["evaluate"], pipeline.all_outputs()

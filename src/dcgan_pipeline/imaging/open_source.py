@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.digits import LOCATION as DIGITS
+from dcgan_pipeline.imaging.digits import DigitsSource
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import (
-    ArraySource,
     FileSource,
     FolderSource,
     ImageSource,
@@ -31,8 +30,6 @@ from dcgan_pipeline.imaging.sources.sieve import Reason, Sieve, looks_like_an_im
 from dcgan_pipeline.imaging.splits import Split, take_part
 from dcgan_pipeline.imaging.torchvision_sets import SCHEME as TORCHVISION
 from dcgan_pipeline.imaging.torchvision_sets import open_torchvision_set
-
-DIGITS = "sklearn://digits"
 
 
 def open_source(
@@ -85,7 +82,7 @@ def source_exists(location: str) -> bool:
 
 def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapping[str, Any] | None) -> ImageSource:
     if location == DIGITS:
-        return _digits(limits)
+        return DigitsSource(limits)
     if location.startswith(TORCHVISION):
         return open_torchvision_set(location, limits, download_to)
     place = place_at(location, storage)
@@ -194,11 +191,3 @@ def _is_tar(file: BinaryIO) -> bool:
         return tarfile.is_tarfile(file)
     except EOFError:  # a compressed file that is cut short
         return False
-
-
-def _digits(limits: Limits) -> ArraySource:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels of grey to 256
-    return ArraySource(DIGITS, images, digits.target, [str(k) for k in range(10)], limits)

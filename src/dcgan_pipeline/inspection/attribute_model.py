@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import numpy as np
 import torch
@@ -19,10 +19,10 @@ from torch.nn import functional as F
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.data import to_range
+from dcgan_pipeline.imaging.sources.attributes import Kind
 from dcgan_pipeline.schema import Settings
 from dcgan_pipeline.weights import Weights
 
-Kind = Literal["binary", "continuous"]
 Accuracy = Mapping[str, Mapping[str, float]]
 """By name: what was measured, and the value."""
 KIND_OF_WEIGHTS = "attribute_model"
@@ -69,6 +69,7 @@ class AttributeNetwork(nn.Module):
             maps.append(min(2 * maps[-1], _WIDEST * width))
         self.first = _block(judged.channels, width, 1)
         self.down = nn.ModuleList(_block(m, n, 2) for m, n in pairwise(maps))
+        self.maps = maps[-1]
         self.values = nn.Linear(maps[-1] * (sides[-1] ** 2 + 1), len(judged.attributes))
         self.across = nn.ModuleList(nn.Conv2d(m, width, 1) for m in maps[1:]) if judged.objects else nn.ModuleList()
         if judged.objects:
