@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.digits import LOCATION as DIGITS
 from dcgan_pipeline.imaging.digits import DigitsSource
+from dcgan_pipeline.imaging.scenes import SCHEME as SCENES
+from dcgan_pipeline.imaging.scenes import open_scenes
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import (
     FileSource,
@@ -49,6 +51,7 @@ def open_source(
         - A folder with an LMDB in it.
         - Folders, patterns, zips and tars at an address that fsspec can open: ``s3://bucket/photos.zip``.
         - ``torchvision://<set>/<part>``, such as ``torchvision://CIFAR10/train``.
+        - ``scenes://<count>/<seed>``: drawn rooms, of which everything is known.
         - ``sklearn://digits``: 1 797 handwritten digits of 8 x 8, bundled with scikit-learn.
     limits
         What one file may ask of this machine.
@@ -85,6 +88,8 @@ def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapp
         return DigitsSource(limits)
     if location.startswith(TORCHVISION):
         return open_torchvision_set(location, limits, download_to)
+    if location.startswith(SCENES):
+        return open_scenes(location, limits)
     place = place_at(location, storage)
     glob = split_glob(place.location)
     remote_pattern = isinstance(place, RemotePlace) and (glob or has_braces(location))
@@ -100,9 +105,9 @@ def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapp
     if glob:
         return _open_glob(location, glob, limits, storage)
     raise InputError(
-        "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits or "
-        f"torchvision://<set>/<part>, and there is nothing at {location}; put your images there, or give their place: "
-        "--params=source=... for one run, `source:` in the environment's globals.yml for all"
+        "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits, "
+        f"scenes://<count> or torchvision://<set>/<part>, and there is nothing at {location}; put your images there, or "
+        "give their place: --params=source=... for one run, `source:` in the environment's globals.yml for all"
     )
 
 
