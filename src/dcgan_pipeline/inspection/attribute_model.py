@@ -64,7 +64,7 @@ class AttributeNetwork(nn.Module):
         super().__init__()
         width, sides = judged.width, [judged.image_size]
         maps = [width]
-        while sides[-1] > _SMALLEST:
+        while sides[-1] > _SMALLEST or len(sides) == 1:
             sides.append((sides[-1] + 1) // 2)
             maps.append(min(2 * maps[-1], _WIDEST * width))
         self.first = _block(judged.channels, width, 1)
