@@ -136,7 +136,7 @@ def cut_map(whole: NDArray[np.uint8], box: Box, size: int, fraction: float = 1.0
     """
     left, top = box.left * scale, box.top * scale
     edges = about_centre((left, top, left + box.width * scale, top + box.height * scale), fraction)
-    here = np.unique(whole)
+    here = np.flatnonzero(np.bincount(whole.ravel())).astype(np.uint8)  # quicker than sorting them
     layers = (Image.fromarray((whole == k).astype(np.uint8) * 255) for k in here)
     shares = [np.asarray(layer.resize((size, size), Image.Resampling.BOX, box=edges)) for layer in layers]
     return here[np.argmax(np.stack(shares), axis=0)]

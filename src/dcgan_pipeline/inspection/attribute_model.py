@@ -74,7 +74,8 @@ class AttributeNetwork(nn.Module):
         self.across = nn.ModuleList(nn.Conv2d(m, width, 1) for m in maps[1:]) if judged.objects else nn.ModuleList()
         if judged.objects:
             self.smooth = _block(width, width, 1)
-            self.pixels = nn.Conv2d(2 * width, len(judged.objects) + 1, 1)
+            self.coarse = nn.Conv2d(width, len(judged.objects) + 1, 1, bias=False)
+            self.fine = nn.Conv2d(width, len(judged.objects) + 1, 1)
 
     def forward(self, x: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Judge x of shape (batch, C, S, S).
@@ -101,8 +102,8 @@ class AttributeNetwork(nn.Module):
         h = self.across[-1](maps[-1])
         for layer, finer in zip(reversed(self.across[:-1]), reversed(maps[1:-1]), strict=True):
             h = F.interpolate(h, finer.shape[2:]) + layer(finer)
-        h = F.interpolate(self.smooth(h), maps[0].shape[2:])
-        return values, self.pixels(torch.cat([h, maps[0]], 1))
+        coarse = self.coarse(self.smooth(h))  # (batch, 1 + objects, S / 2, S / 2)
+        return values, F.interpolate(coarse, maps[0].shape[2:]) + self.fine(maps[0])
 
 
 def _block(maps_in: int, maps_out: int, stride: int) -> nn.Sequential:

@@ -18,7 +18,7 @@ class LearningSettings(Settings):
     """Share of them that it is measured on alone."""
     width: int = Field(default=16, ge=1)
     """Maps of the first convolution."""
-    steps: int = Field(default=200, ge=1)
+    steps: int = Field(default=150, ge=1)
     """Minibatches."""
     batch_size: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=0.005, gt=0)

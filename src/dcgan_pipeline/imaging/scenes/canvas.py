@@ -65,10 +65,15 @@ class Canvas:
 
     def shadow(self, points: Sequence[Point], depth: float) -> None:
         """Darken a polygon by a share; a shadow is of no object, and hides none."""
-        mask = np.zeros((self._side, self._side), np.uint8)
-        cv2.fillPoly(mask, self._corners(points), 1, cv2.LINE_8, _PARTS)
-        there = mask.astype(bool)
-        self.pixels[there] = (self.pixels[there] * np.float32(1 - depth)).astype(np.uint8)
+        corners = self._corners(points)[0]
+        low = (corners.min(axis=0) >> _PARTS).clip(0, self._side).tolist()
+        high = ((corners.max(axis=0) >> _PARTS) + 2).clip(0, self._side).tolist()
+        part = self.pixels[low[1] : high[1], low[0] : high[0]]  # a view: the rest stays untouched
+        mask = np.zeros(part.shape[:2], np.uint8)
+        if mask.size:
+            cv2.fillPoly(mask, [corners - (np.array(low, np.int32) << _PARTS)], 1, cv2.LINE_8, _PARTS)
+            there = mask.astype(bool)
+            part[there] = (part[there] * np.float32(1 - depth)).astype(np.uint8)
 
     def picture(self) -> NDArray[np.float32]:
         """Take the means of the pixels painted for each of the picture: float32 (SIDE, SIDE, 3), 0 to 255."""

@@ -48,29 +48,35 @@ def draw_room(room: Room) -> Drawing:
 
     What stands in front hides what is behind it, in the picture as in the map. The portrait is always there.
     """
-    canvas = Canvas()
-    shell = _shell(room)
-    _draw_shell(canvas, shell, room)
-    places = _places(room, shell)
-    shift = -0.03 * room.light  # of shadows, away from the light
-    for name in OBJECTS:
-        if name in places and (name == "portrait" or getattr(room, name)):
-            left, right = places[name]
-            canvas.brush = OBJECTS.index(name) + 1
-            rng = numpy_stream(room.seed, "rooms", room.row, name)
-            if name == "portrait":
-                draw_portrait(canvas, room, rng, (left, right, shell.top, shell.floor), shift)
-            else:
-                draw = furniture.draw_window if name == "window" else furniture.draw_door
-                draw(canvas, rng, (left, right, shell.top, shell.floor), shift)
-    lamp = None
-    if room.lamp:
-        canvas.brush = OBJECTS.index("lamp") + 1
-        lamp = furniture.draw_lamp(canvas, numpy_stream(room.seed, "rooms", room.row, "lamp"), shell.top, shift)
-    if room.bed:
-        canvas.brush = OBJECTS.index("bed") + 1
-        furniture.draw_bed(canvas, numpy_stream(room.seed, "rooms", room.row, "bed"), shell.vanishing, shift)
+    canvas, lamp = _painted(room)
     return Drawing(_lit(canvas.picture(), room, lamp), canvas.objects)
+
+
+def map_room(room: Room) -> NDArray[np.uint8]:
+    """Give the map of a room's objects alone, as :func:`draw_room` does."""
+    return _painted(room)[0].objects
+
+
+def _painted(room: Room) -> tuple[Canvas, Point | None]:
+    """Paint a room as it is in even light, and tell where its lamp is."""
+    canvas, shell = Canvas(), _shell(room)
+    _draw_shell(canvas, shell, room)
+    shift = -0.03 * room.light  # of shadows, away from the light
+    places = {name: (*place, shell.top, shell.floor) for name, place in _places(room, shell).items()}
+
+    def begin(name: str) -> np.random.Generator:
+        canvas.brush = OBJECTS.index(name) + 1
+        return numpy_stream(room.seed, "rooms", room.row, name)
+
+    if room.window:
+        furniture.draw_window(canvas, begin("window"), places["window"], shift)
+    if room.door:
+        furniture.draw_door(canvas, begin("door"), places["door"], shift)
+    draw_portrait(canvas, room, begin("portrait"), places["portrait"], shift)
+    lamp = furniture.draw_lamp(canvas, begin("lamp"), shell.top, shift) if room.lamp else None
+    if room.bed:
+        furniture.draw_bed(canvas, begin("bed"), shell.vanishing, shift)
+    return canvas, lamp
 
 
 def _shell(room: Room) -> Shell:

@@ -20,7 +20,7 @@ from dcgan_pipeline.imaging.scenes.attributes import (
     room_of,
 )
 from dcgan_pipeline.imaging.scenes.canvas import FINE
-from dcgan_pipeline.imaging.scenes.room import draw_room
+from dcgan_pipeline.imaging.scenes.room import draw_room, map_room
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import ImageSource
 from dcgan_pipeline.imaging.sources.attributes import KnownAttributes, Rows
@@ -72,8 +72,8 @@ class RoomAttributes(KnownAttributes):
         return attributes_of(self._seed, rows)
 
     def object_map(self, row: int) -> NDArray[np.uint8]:
-        """Draw the room again, for its map."""
-        return draw_room(room_of(self._seed, row)).objects
+        """Paint the room again, for its map."""
+        return map_room(room_of(self._seed, row))
 
 
 class _RoomNames(Names):
