@@ -106,8 +106,8 @@ def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapp
         return _open_glob(location, glob, limits, storage)
     raise InputError(
         "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits, "
-        f"scenes://<count> or torchvision://<set>/<part>, and there is nothing at {location}; put your images there, or "
-        "give their place: --params=source=... for one run, `source:` in the environment's globals.yml for all"
+        f"scenes://<count> or torchvision://<set>/<part>, and there is nothing at {location}; put your images there, "
+        "or give their place: --params=source=... for one run, `source:` in the environment's globals.yml for all"
     )
 
 
