@@ -28,7 +28,7 @@ Accuracy = Mapping[str, Mapping[str, float]]
 KIND_OF_WEIGHTS = "attribute_model"
 _BATCH = 256
 _SMALLEST = 4  # pixels: a side of the deepest maps, at most
-_WIDEST = 4  # times the first maps
+_WIDEST = 8  # times the first maps
 
 
 class Judged(Settings):

@@ -39,7 +39,7 @@ def draw_portrait(canvas: Canvas, room: Room, rng: np.random.Generator, space: S
     """Draw frame, ground, neck, head, and what the room's attributes say of the face."""
     left, right, ceiling, floor = space
     wide = right - left
-    high = min(wide * rng.uniform(1.15, 1.3), floor - ceiling - 0.2)
+    high = min(wide * rng.uniform(1.1, 1.25), floor - ceiling - 0.2)
     top = min(ceiling + rng.uniform(0.09, 0.17), floor - 0.08 - high)
     cast(canvas, (left, top, right, top + high), shift)
     gold, value = rng.uniform() < 0.4, rng.uniform(0.15, 0.75)
@@ -55,8 +55,8 @@ def draw_portrait(canvas: Canvas, room: Room, rng: np.random.Generator, space: S
     head = Head(
         (left + right) / 2 + wide * rng.uniform(-0.03, 0.03),
         top + high * rng.uniform(0.44, 0.49),
-        wide * rng.uniform(0.31, 0.36),
-        high * rng.uniform(0.33, 0.37),
+        wide * rng.uniform(0.35, 0.39),
+        high * rng.uniform(0.36, 0.39),
         _TURN * room.pose,
     )
     shoulders = arc(head.x, bottom, wide * 0.46, high * 0.2, 180, 360)
@@ -139,7 +139,9 @@ def _draw_mouth(canvas: Canvas, head: Head, smiling: bool) -> None:
         low = -0.52
         canvas.line([head.at(-0.26, low), head.at(0, low + 0.02), head.at(0.26, low)], 0.011, red)
         return
-    upper = [head.at(t, -0.46 + 0.09 * (t / 0.62) ** 2) for t in np.linspace(-0.62, 0.62, 9).tolist()]
-    lower = [head.at(t, -0.74 + 0.37 * (t / 0.62) ** 2) for t in np.linspace(0.62, -0.62, 9).tolist()]
+    wide = np.linspace(-0.68, 0.68, 9)
+    rise = (wide / 0.68) ** 2  # of the corners
+    upper = [head.at(*point) for point in zip(wide.tolist(), (-0.44 + 0.1 * rise).tolist(), strict=True)]
+    lower = [head.at(*point) for point in zip(wide[::-1].tolist(), (-0.8 + 0.46 * rise).tolist(), strict=True)]
     canvas.polygon([*upper, *lower], (252, 250, 245))
-    canvas.line([*upper, *lower, upper[0]], 0.008, red)
+    canvas.line([*upper, *lower, upper[0]], 0.01, red)

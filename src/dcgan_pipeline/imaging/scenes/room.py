@@ -140,7 +140,7 @@ def _places(room: Room, shell: Shell) -> dict[str, tuple[float, float]]:
     """
     rng = numpy_stream(room.seed, "rooms", room.row, "places")
     names = [("window", "door", "portrait")[k] for k in rng.permutation(3)]
-    widths = {"window": rng.uniform(0.17, 0.24), "door": rng.uniform(0.13, 0.17), "portrait": rng.uniform(0.28, 0.34)}
+    widths = {"window": rng.uniform(0.16, 0.22), "door": rng.uniform(0.13, 0.16), "portrait": rng.uniform(0.32, 0.38)}
     whole = shell.right - shell.left
     factor = min(1.0, 0.95 * whole / sum(widths.values()))
     gaps = _shares(rng, 4) * (whole - factor * sum(widths.values()))
