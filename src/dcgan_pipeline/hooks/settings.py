@@ -70,6 +70,7 @@ class SettingsHooks:
         parsed = {name: stage_settings()[name].parse(values[name], name) for name in needed}
         refuse_inert(given, _as_read(parsed, pipeline), inert_together(parsed, pipeline, catalog))
         _check_together(parsed, pipeline, catalog)
+        _check_attributes(parsed, pipeline, catalog)
 
 
 def _refuse_unknown(values: Mapping[str, Any], given: Mapping[str, Any], in_files: set[str]) -> None:
@@ -105,7 +106,6 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.conditional import refuse_conditional
     from dcgan_pipeline.gan.settings import resolve_architecture
-    from dcgan_pipeline.imaging.object_maps import check_known
     from dcgan_pipeline.representation.labelled import check_labelled
 
     if "params:device" in pipeline.inputs():
@@ -118,8 +118,6 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
         architecture = resolve_architecture(train.preset, train.architecture, shape)
         if "features_trained_train" in pipeline.all_outputs():
             refuse_conditional(architecture.model_dump(), "features need")
-    if "raw_attributes" in pipeline.inputs():
-        check_known(catalog.load("raw_attributes").known, parsed["attributes"].names)
     if "evaluate" not in parsed:
         return
     judged, made = parsed["evaluate"], pipeline.all_outputs()
@@ -131,3 +129,11 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
             judged = judged.model_copy(update={"labels_per_class": judged.fewest_of_curve})
         sets = catalog.load("labelled_train"), catalog.load("labelled_test")
         check_labelled(*sets, judged, catalog.load("params:seed"))
+
+
+def _check_attributes(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Check that something is known of the images, where it is to be learned."""
+    from dcgan_pipeline.imaging.object_maps import check_known
+
+    if "raw_attributes" in pipeline.inputs():
+        check_known(catalog.load("raw_attributes").known, parsed["attributes"].names)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError, shortened
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 Kind = Literal["binary", "continuous"]
 Rows = NDArray[np.int64]
 
@@ -125,7 +125,7 @@ class TableAttributes(KnownAttributes):
                 f"the first column of {path} must name images of {location} as the source calls them, such as "
                 f"{images[0]}, got {shortened(names, 2)}; correct the names"
             )
-        log.info("%s: attributes of %d of the %d images of %s", path, met, len(images), location)
+        logger.info("%s: attributes of %d of the %d images of %s", path, met, len(images), location)
 
     def values(self, rows: Rows) -> NDArray[np.float32]:
         """Look images up by their names."""
