@@ -64,6 +64,7 @@ TINY: dict[str, Any] = {
         "supervised": {"trials": 2, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
         "fine_tuned": {"trials": 1, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
     },
+    "attributes": {"model": {"steps": 4, "width": 4}},
     "visualize": {
         "sample_grid": {"side": 3},
         "latent_walk": {"points": 3, "steps": 4},

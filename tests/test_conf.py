@@ -18,6 +18,7 @@ from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hooks.given import Readers, refuse_unread
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
 from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
 from dcgan_pipeline.parameters import read_params
 from dcgan_pipeline.pipeline_registry import register_pipelines
@@ -48,6 +49,7 @@ def test_every_environment_is_complete_and_its_networks_fit_its_images(environme
         "evaluate": EvaluateSettings,
         "visualize": VisualizeSettings,
         "sample": SampleSettings,
+        "attributes": AttributesSettings,
     }.items():
         schema.parse(parameters[stage], stage)
     made = PreprocessSettings.parse(parameters["preprocess"], "preprocess")

@@ -39,6 +39,7 @@ def stage_settings() -> dict[str, type[Settings]]:
     from dcgan_pipeline.gan.settings import ImportSettings, TrainSettings
     from dcgan_pipeline.hashing.settings import DedupSettings
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
+    from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
     from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
     from dcgan_pipeline.representation.baselines import BaselinesSettings
     from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
@@ -53,6 +54,7 @@ def stage_settings() -> dict[str, type[Settings]]:
         "evaluate": EvaluateSettings,
         "baselines": BaselinesSettings,
         "visualize": VisualizeSettings,
+        "attributes": AttributesSettings,
         "sample": SampleSettings,
         "import_weights": ImportSettings,
     }

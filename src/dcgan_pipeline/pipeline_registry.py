@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from dcgan_pipeline.pipelines import (
+    attributes,
     baselines,
     dedup,
     evaluate,
@@ -25,6 +26,7 @@ STAGES = {
     "features": features,
     "evaluate": evaluate,
     "visualize": visualize,
+    "attributes": attributes,
 }
 
 
@@ -39,7 +41,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
-        (pipeline for name, pipeline in pipelines.items() if name not in ("features", "evaluate")),
+        (pipeline for name, pipeline in pipelines.items() if name not in ("features", "evaluate", "attributes")),
         Pipeline([]),
     )
     everything = sum(pipelines.values(), Pipeline([]))

@@ -159,6 +159,11 @@ def test_celeba_is_read_file_by_file_with_all_its_attributes(celeba, no_network,
     assert set(source.labels) == {-1}
     assert source.location == f"torchvision://CelebA/{part}"
     assert not no_network
+    known = source.known_attributes()
+    assert known.names == source.attribute_names
+    assert set(known.kinds) == {"binary"}
+    some = known.values(np.array([len(rows) - 1, 0]))
+    np.testing.assert_array_equal(some, source.attributes[[len(rows) - 1, 0]])
 
 
 @pytest.mark.parametrize("attribute", ["Smiling", "Attribute_7"])

@@ -5,9 +5,11 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
 from PIL import Image
 
+from dcgan_pipeline.inspection.attribute_model import load_attribute_model
 from dcgan_pipeline.inspection.canvas import tile
 
 VERSIONED = [
@@ -19,6 +21,7 @@ VERSIONED = [
     *("untrained_discriminator", "labelled_images_train", "labels_test", "features_trained_train"),
     *("evaluation", "confusion", "evaluate_metrics", "accuracies", "confusion_matrix"),
     *("sample_grid", "training_animation", "latent_walk", "latent_walk_metrics", "latent_walk_film", "gan_report"),
+    *("attributes", "object_maps", "attribute_model", "attribute_accuracy", "attributes_metrics"),
 ]
 FIGURES = [
     *("regions_sheet", "collisions", "loss_curves", "diagnostic_curves", "accuracies", "confusion_matrix"),
@@ -56,6 +59,34 @@ def test_an_image_is_its_source_resized(finished):
         digit = np.round(load_digits().images[row] * (255 / 16)).astype(np.uint8)
         expected = Image.fromarray(digit).resize((16, 16), Image.Resampling.BICUBIC)
         np.testing.assert_array_equal(images[row][0], np.asarray(expected))
+
+
+def test_what_is_known_of_the_digits_is_of_the_same_rows(finished):
+    images, records = finished.load("images"), finished.load("records")
+    table, maps = finished.load("attributes"), finished.load("object_maps")
+    assert list(table.columns) == [*"0123456789", "slant"]
+    np.testing.assert_array_equal(table.iloc[:, :10].to_numpy().argmax(1), records["label"])
+    assert (maps.shape, maps.dtype) == ((1797, 1, 16, 16), np.uint8)
+    assert maps.attrs["objects"] == ["loop"]
+    assert {data.attrs["images_id"] for data in (images, table, maps, finished.load("attribute_model"))} == {
+        images.attrs["images_id"]
+    }
+    zeros = records.index[records["label"] == 0]
+    inside = [int(images[row][maps[row] > 0].mean()) for row in zeros if maps[row].any()]
+    assert np.mean(inside) < 60  # loops are ground: dark
+    assert len(inside) > 0.8 * len(zeros)
+
+
+def test_the_attribute_model_judges_images_and_says_how_well(finished):
+    model = load_attribute_model(finished.load("attribute_model"), torch.device("cpu"))
+    accuracy = finished.load("attribute_accuracy").set_index("name")
+    assert model.attributes == (*"0123456789", "slant")
+    assert model.objects == ("loop",)
+    assert list(accuracy.index) == [*model.attributes, *model.objects]
+    assert model.attribute_accuracy["slant"]["r2"] == accuracy.loc["slant", "r2"]
+    assert (accuracy["images"] == 359).all()  # a fifth of the kept images
+    assert model.attribute_scores(finished.load("images")[:3]).shape == (3, 11)
+    assert finished.load("attributes_metrics")["attributes.auc"] == pytest.approx(accuracy["auc"].mean())
 
 
 def test_features_of_train_and_test_have_their_labels(finished):

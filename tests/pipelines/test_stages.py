@@ -11,7 +11,7 @@ from PIL import Image
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.pipeline_registry import STAGES, register_pipelines
 
-ORDER = ["faces", "preprocess", "dedup", "train", "features", "evaluate", "visualize"]
+ORDER = ["faces", "preprocess", "dedup", "train", "features", "evaluate", "visualize", "attributes"]
 
 
 def photograph(seed, size=(40, 30)):
@@ -65,11 +65,12 @@ def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
 
 def test_each_stage_runs_alone_after_the_ones_before(project):
     outputs = ["regions", "images", "duplicates", "gan", "features_trained_test", "evaluation", "latent_walk"]
+    outputs.append("attribute_model")
     for stage, output in zip(ORDER, outputs, strict=True):
         project.run(stage)
         assert len(project.versions(output)) == 1
     project.run("dedup")  # again: a new version, and nothing else has changed
-    assert [len(project.versions(name)) for name in outputs] == [1, 1, 2, 1, 1, 1, 1]
+    assert [len(project.versions(name)) for name in outputs] == [1, 1, 2, 1, 1, 1, 1, 1]
     assert [run.info.run_name for run in project.mlflow_runs()] == ["dedup", *reversed(ORDER)]
     project.run("evaluate", params={"evaluate": {"labels_per_class": "all"}})  # one draw, which has no spread
     assert project.load("evaluation")["labels"].iloc[0] == 1257

@@ -34,6 +34,9 @@ READ_BY = {
     "evaluate.report_draws": _JUDGING,
     "evaluate.learned_from": {*_JUDGING, "judge_samples"},
     "evaluate.judged_on": {*_JUDGING, "judge_samples"},
+    "attributes.names": {"read_attributes"},
+    "attributes.most": {"read_attributes"},
+    "attributes.model": {"learn_attributes"},
     "baselines.supervised": {"compare_baselines"},
     "baselines.fine_tuned": {"compare_baselines"},
 }

@@ -70,6 +70,7 @@ class SettingsHooks:
         parsed = {name: stage_settings()[name].parse(values[name], name) for name in needed}
         refuse_inert(given, _as_read(parsed, pipeline), inert_together(parsed, pipeline, catalog))
         _check_together(parsed, pipeline, catalog)
+        _check_attributes(parsed, pipeline, catalog)
 
 
 def _refuse_unknown(values: Mapping[str, Any], given: Mapping[str, Any], in_files: set[str]) -> None:
@@ -128,3 +129,11 @@ def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: Cata
             judged = judged.model_copy(update={"labels_per_class": judged.fewest_of_curve})
         sets = catalog.load("labelled_train"), catalog.load("labelled_test")
         check_labelled(*sets, judged, catalog.load("params:seed"))
+
+
+def _check_attributes(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Check that something is known of the images, where it is to be learned."""
+    from dcgan_pipeline.imaging.object_maps import check_known
+
+    if "raw_attributes" in pipeline.inputs():
+        check_known(catalog.load("raw_attributes").known, parsed["attributes"].names)

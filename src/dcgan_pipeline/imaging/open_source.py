@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.imaging.digits import LOCATION as DIGITS
+from dcgan_pipeline.imaging.digits import DigitsSource
+from dcgan_pipeline.imaging.scenes import SCHEME as SCENES
+from dcgan_pipeline.imaging.scenes import open_scenes
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import (
-    ArraySource,
     FileSource,
     FolderSource,
     ImageSource,
@@ -31,8 +32,6 @@ from dcgan_pipeline.imaging.sources.sieve import Reason, Sieve, looks_like_an_im
 from dcgan_pipeline.imaging.splits import Split, take_part
 from dcgan_pipeline.imaging.torchvision_sets import SCHEME as TORCHVISION
 from dcgan_pipeline.imaging.torchvision_sets import open_torchvision_set
-
-DIGITS = "sklearn://digits"
 
 
 def open_source(
@@ -52,6 +51,7 @@ def open_source(
         - A folder with an LMDB in it.
         - Folders, patterns, zips and tars at an address that fsspec can open: ``s3://bucket/photos.zip``.
         - ``torchvision://<set>/<part>``, such as ``torchvision://CIFAR10/train``.
+        - ``scenes://<count>/<seed>``: drawn rooms, of which everything is known.
         - ``sklearn://digits``: 1 797 handwritten digits of 8 x 8, bundled with scikit-learn.
     limits
         What one file may ask of this machine.
@@ -85,9 +85,11 @@ def source_exists(location: str) -> bool:
 
 def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapping[str, Any] | None) -> ImageSource:
     if location == DIGITS:
-        return _digits(limits)
+        return DigitsSource(limits)
     if location.startswith(TORCHVISION):
         return open_torchvision_set(location, limits, download_to)
+    if location.startswith(SCENES):
+        return open_scenes(location, limits)
     place = place_at(location, storage)
     glob = split_glob(place.location)
     remote_pattern = isinstance(place, RemotePlace) and (glob or has_braces(location))
@@ -103,9 +105,9 @@ def _open(location: str, limits: Limits, download_to: Path | None, storage: Mapp
     if glob:
         return _open_glob(location, glob, limits, storage)
     raise InputError(
-        "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits or "
-        f"torchvision://<set>/<part>, and there is nothing at {location}; put your images there, or give their place: "
-        "--params=source=... for one run, `source:` in the environment's globals.yml for all"
+        "a source must be a folder, a pattern, a .zip, a .tar, an LMDB, an address of these, sklearn://digits, "
+        f"scenes://<count> or torchvision://<set>/<part>, and there is nothing at {location}; put your images there, "
+        "or give their place: --params=source=... for one run, `source:` in the environment's globals.yml for all"
     )
 
 
@@ -194,11 +196,3 @@ def _is_tar(file: BinaryIO) -> bool:
         return tarfile.is_tarfile(file)
     except EOFError:  # a compressed file that is cut short
         return False
-
-
-def _digits(limits: Limits) -> ArraySource:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = np.round(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels of grey to 256
-    return ArraySource(DIGITS, images, digits.target, [str(k) for k in range(10)], limits)

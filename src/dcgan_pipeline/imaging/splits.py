@@ -18,7 +18,7 @@ from dcgan_pipeline.schema import Settings
 
 # Folders that hold the parts of a source. Validation images are the test images only where there are no others.
 _TRAIN, _TEST, _VALIDATION = {"train", "training"}, {"test", "testing"}, {"val", "valid", "validation"}
-_LIBRARIES = ("torchvision://", "sklearn://")  # their sets have no folders, and are slow to open
+_LIBRARIES = ("torchvision://", "sklearn://", "scenes://")  # their sets have no folders, and are slow to open
 _NO_PART = Reason("files in neither the training nor the test folder")
 _NO_PART_IMAGES = Reason(f"{_NO_PART.text}, with the endings of images", is_loss=True)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.imaging.settings import Limits
 from dcgan_pipeline.imaging.sources import NO_LABEL, ArraySource, FolderSource, ImageSource, Names
+from dcgan_pipeline.imaging.sources.attributes import KnownAttributes, MatrixAttributes
 
 SCHEME = "torchvision://"
 PARTS = {
@@ -50,6 +51,10 @@ class CelebaSource(FolderSource):
         folder = Path(data.root) / data.base_folder / "img_align_celeba"
         super().__init__(str(folder), limits, names=names, labelled=(labels, classes))
         self.location = location
+
+    def known_attributes(self) -> KnownAttributes:
+        """Give all 40."""
+        return MatrixAttributes(self.attributes, self.attribute_names)
 
 
 class _Choice(NamedTuple):

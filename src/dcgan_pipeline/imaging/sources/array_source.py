@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources.attributes import ClassAttributes, KnownAttributes, SubsetAttributes
 from dcgan_pipeline.imaging.sources.base import ImageSource, LabelsAndClasses
 from dcgan_pipeline.imaging.sources.names import Names
 from dcgan_pipeline.imaging.sources.sieve import Reason
@@ -72,3 +73,10 @@ class SubsetSource(ImageSource):
     def fingerprint(self) -> str:
         """Digest of the other source and the rows."""
         return hashlib.sha256(self.source.fingerprint().encode() + self.rows.tobytes()).hexdigest()
+
+    def known_attributes(self) -> KnownAttributes:
+        """Ask the other source, unless it knows classes alone: those of the rows may be others."""
+        known = self.source.known_attributes()
+        if isinstance(known, ClassAttributes):
+            return super().known_attributes()
+        return SubsetAttributes(known, self.rows)

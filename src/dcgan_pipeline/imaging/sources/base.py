@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.imaging.settings import Limits
+from dcgan_pipeline.imaging.sources.attributes import ClassAttributes, KnownAttributes
 from dcgan_pipeline.imaging.sources.names import NO_LABEL as NO_LABEL  # a part of every source's interface
 from dcgan_pipeline.imaging.sources.names import Classes, Names, folder_of
 from dcgan_pipeline.imaging.sources.sieve import Reason, described, files_passed_over, has_losses
@@ -75,6 +76,10 @@ class ImageSource(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a hexadecimal digest that changes when the images do, without reading them."""
+
+    def known_attributes(self) -> KnownAttributes:
+        """Give what is known of the images: each class is a binary attribute, unless a source knows more."""
+        return ClassAttributes(self.labels, self.classes)
 
     @property
     def files_passed_over(self) -> int:
