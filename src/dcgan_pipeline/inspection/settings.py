@@ -6,7 +6,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.inspection.view_settings import (
+    ActivationMaximisationSettings,
+    GuidedBackpropagationSettings,
+    NearestImagesSettings,
+    ProjectionSettings,
+)
+from dcgan_pipeline.schema import Place, Settings
 
 LARGEST_GRID = 10_000  # samples: 100 a side
 
@@ -40,6 +46,13 @@ class VisualizeSettings(Settings):
     sample_grid: SampleGridSettings = SampleGridSettings()
     training_animation: AnimationSettings = AnimationSettings()
     latent_walk: WalkSettings = WalkSettings()
+    held_out: Place | None = None
+    """Images that the GAN was not trained on, for nearest_images and projection: a source, as ``--params=source`` takes
+    them. None: those that the training itself held out (``train.quality.held_out``)."""
+    nearest_images: NearestImagesSettings = NearestImagesSettings()
+    guided_backpropagation: GuidedBackpropagationSettings = GuidedBackpropagationSettings()
+    activation_maximisation: ActivationMaximisationSettings = ActivationMaximisationSettings()
+    projection: ProjectionSettings = ProjectionSettings()
 
 
 class SampleSettings(Settings):

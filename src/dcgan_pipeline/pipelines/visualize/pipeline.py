@@ -1,14 +1,20 @@
 """The stage ``visualize``."""
 
+from collections.abc import Callable
+
 from kedro.pipeline import Node, Pipeline
 
+from dcgan_pipeline.pipelines.visualize.feature_nodes import draw_activation_maximisation, draw_guided_backpropagation
+from dcgan_pipeline.pipelines.visualize.memory_nodes import draw_nearest_images, draw_projection
 from dcgan_pipeline.pipelines.visualize.nodes import animate_training, draw_samples, walk_latent_space
 
 SHARED = ["params:seed", "params:device"]
+IMAGES = ["gan", "images", "records", "duplicates"]
+HELD_OUT = ["params:visualize.held_out"]
 
 
 def create_pipeline() -> Pipeline:
-    """gan, images, training_samples -> sample_grid, training_animation, latent_walk."""
+    """gan, images, records, duplicates, training_samples -> the figures, their tables and metrics."""
     return Pipeline(
         [
             Node(
@@ -29,8 +35,19 @@ def create_pipeline() -> Pipeline:
                 "latent_walk",
                 name="walk_latent_space",
             ),
+            _measured(draw_nearest_images, "nearest_images", HELD_OUT),
+            _measured(draw_guided_backpropagation, "guided_backpropagation"),
+            _measured(draw_activation_maximisation, "activation_maximisation"),
+            _measured(draw_projection, "projection", HELD_OUT),
         ],
         namespace="visualize",
         prefix_datasets_with_namespace=False,
         tags="visualize",
     )
+
+
+def _measured(draw: Callable, entry: str, more: list[str] | None = None) -> Node:
+    """A figure with its table and its metrics, all named after the entry, which is the node's tag, too."""
+    inputs = [*IMAGES, f"params:visualize.{entry}", *(more or []), *SHARED]
+    outputs = [entry, f"{entry}_table", f"{entry}_metrics"]
+    return Node(draw, inputs, outputs, name=draw.__name__, tags=entry)
