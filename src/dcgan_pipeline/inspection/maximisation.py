@@ -43,7 +43,7 @@ class ActivationMaximisation:
     layer: int
     table: pd.DataFrame
     """A row a network and feature: ``network``, ``feature``, ``response`` (at the middle of the map), ``row`` and
-    ``image_response`` (of the training image that excites it most), ``smoothness``."""
+    ``image_response`` (of the training image that excites it most)."""
     found: dict[str, NDArray[np.uint8]]
     """By network, the inputs, uint8 (features, C, S, S)."""
     images: dict[str, NDArray[np.uint8]]
@@ -95,15 +95,6 @@ def _middle(maps: Tensor) -> Tensor:
     return maps[..., maps.shape[2] // 2, maps.shape[3] // 2]
 
 
-def smoothness(x: Tensor) -> Tensor:
-    """Correlate neighbouring pixels of images (n, C, S, S), across and down: (n,), 1 smooth, 0 noise, less a grid."""
-    x = x - x.mean((2, 3), keepdim=True)
-    products = (x[..., 1:, :] * x[..., :-1, :]).sum((1, 2, 3)) + (x[..., 1:] * x[..., :-1]).sum((1, 2, 3))
-    sides = (x[..., 1:, :].square() + x[..., :-1, :].square()).sum((1, 2, 3)) / 2
-    sides = sides + (x[..., 1:].square() + x[..., :-1].square()).sum((1, 2, 3)) / 2
-    return products / sides.clamp(min=1e-30)
-
-
 def maximise_features(
     gan: Weights, training: Pile, settings: ActivationMaximisationSettings, seed: int, device: torch.device
 ) -> ActivationMaximisation:
@@ -120,7 +111,7 @@ def maximise_features(
         found[name] = to_pixels(x)
         images[name] = pile.images[best.rows[features, 0]]
         table = {"feature": features, "response": responses.double().cpu().numpy(), "row": best.rows[features, 0]}
-        table |= {"image_response": best.responses[features, 0], "smoothness": smoothness(x).double().cpu().numpy()}
+        table["image_response"] = best.responses[features, 0]
         tables.append(pd.DataFrame({"network": name, **table}))
     return ActivationMaximisation(layer, pd.concat(tables, ignore_index=True), found, images)
 
@@ -146,18 +137,17 @@ def _climb(
 
 
 def measure_maximisation(table: pd.DataFrame) -> dict[str, float]:
-    """Put numbers to it, ``activation_maximisation.<network>.<number>``, medians over features.
+    """Put numbers to it, ``activation_maximisation.<network>.gain``, with quartiles ``_low`` and ``_high``.
 
-    ``gain``: the response to the input, as a multiple of that to the training image that excites it most; features
-    that no image excites are left out. ``smoothness``: the correlation of neighbouring pixels of the input.
+    The response to the input, as a multiple of that to the training image that excites the feature most: medians over
+    features, of those that an image excites.
     """
     found: dict[str, float] = {}
     for network, part in table.groupby("network"):
         excited = part[part["image_response"] > 0]
-        name = f"activation_maximisation.{network}"
-        found[f"{name}.gain"] = float((excited["response"] / excited["image_response"]).median())
+        gain = excited["response"] / excited["image_response"]
         for ending, share in (("", 0.5), ("_low", 0.25), ("_high", 0.75)):
-            found[f"{name}.smoothness{ending}"] = float(part["smoothness"].quantile(share))
+            found[f"activation_maximisation.{network}.gain{ending}"] = float(gain.quantile(share))
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
@@ -170,7 +160,7 @@ def maximisation_figure(
     caption = (
         f"Each column is a map of convolution {found.layer} of D. Above: the input that excites it most of all whose "
         f"norm is {settings.contrast:g} of an average image's ({_NORMS[settings.norm]}). Below: the image that "
-        f"excites it most. {said}."
+        f"excites it most. In the median, {said}."
     )
     width = 9.6
     figure = new_figure("The inputs that features of D ask for", caption, width, 0.5 + 4.1 * width / count)
@@ -183,7 +173,7 @@ def maximisation_figure(
 
 
 def _said(numbers: dict[str, float], network: str) -> str:
-    name = f"activation_maximisation.{network}"
-    gain = numbers.get(f"{name}.gain")
-    above = "no image excites it" if gain is None else f"{gain:.1f} times the response to that image"
-    return f"{network} D: {above}, neighbouring pixels correlate by {numbers[f'{name}.smoothness']:.2f}"
+    gain = numbers.get(f"activation_maximisation.{network}.gain")
+    return f"{network} D: " + (
+        "no image excites it" if gain is None else f"{gain:.1f} times the response to that image"
+    )

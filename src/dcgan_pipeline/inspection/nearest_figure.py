@@ -31,9 +31,9 @@ from dcgan_pipeline.weights import Weights
 SPACES = {"pixels": "pixels", "features": "D's features"}
 KINDS = {  # what is searched for, and what it is called
     "sample": "samples",
-    "training": "training images, left out",
-    "held_out": "held-out images",
-    "moved": "training images, moved",
+    "training": "left out",
+    "held_out": "held out",
+    "moved": "moved copies",
 }
 _MOVED = 16  # a copy is moved by one part in so many of its side, to the right and down
 _CLOSE = 0.01  # of the images that nobody copied, those that are nearest to another
@@ -151,14 +151,25 @@ def nearest_figure(found: NearestImages, numbers: dict[str, float], shown: int, 
     known = "held-out images" if "nearest_images.pixels.held_out" in numbers else f"{trained} left out of the search"
     caption = (
         f"A sample, the nearest in pixels and the nearest in D's features of {counted(len(found.pile.rows), 'image')}: "
-        f"as drawn, and the nearest of {len(samples)}, measured at the images' contrast. A sample is nearer to one than "
+        f"as drawn, and the nearest of {len(samples)}, at the contrast of images. A sample is nearer to one than "
         f"{known} are with a chance of {closer['pixels']:.2f} in pixels and {closer['features']:.2f} in D's features: "
         "0.5 is as for new images, 1 copies. Small transforms fool such a search (paper 6), which finds copies that "
         f"change little, and cannot rule out others: of copies moved by 1/{_MOVED} of the side, {moved['pixels']:.0%} "
         f"and {moved['features']:.0%} find their original."
     )
-    figure = new_figure(f"Samples and the nearest {trained}", caption, 9.6, 4.4)
-    grid = figure.add_gridspec(2, 2, width_ratios=[2.1, 1], wspace=0.12, hspace=0.5, left=0.07, right=0.985)
+    figure = new_figure(f"Samples and the nearest {trained}", caption, 9.6, 4.3)
+    figure.subplots_adjust(top=figure.subplotpars.top - 0.25 / figure.get_size_inches()[1])
+    grid = figure.add_gridspec(
+        2,
+        2,
+        width_ratios=[2.1, 1],
+        wspace=0.12,
+        hspace=0.5,
+        left=0.07,
+        right=0.985,
+        top=figure.subplotpars.top,
+        bottom=figure.subplotpars.bottom,
+    )
     for k, (part, title) in enumerate(((first, "samples as drawn"), (nearest, "samples nearest to an image"))):
         _panel(figure.add_subplot(grid[k, 0]), found, part, title)
     for k, (space, name) in enumerate(SPACES.items()):
@@ -176,6 +187,7 @@ def _panel(axes: Axes, found: NearestImages, part: pd.DataFrame, title: str) -> 
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=9, color=INK, loc="left")
+    axes.set_anchor("NW")
 
 
 def _distances(axes: Axes, table: pd.DataFrame, space: str, name: str, legend: bool) -> None:
@@ -188,4 +200,12 @@ def _distances(axes: Axes, table: pd.DataFrame, space: str, name: str, legend: b
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     if legend:
-        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(-0.1, -0.12), ncols=2)
+        axes.legend(
+            frameon=False,
+            fontsize=7,
+            loc="upper left",
+            bbox_to_anchor=(-0.14, -0.13),
+            ncols=4,
+            columnspacing=1,
+            handlelength=1.2,
+        )

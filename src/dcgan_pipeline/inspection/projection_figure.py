@@ -194,7 +194,8 @@ def projection_figure(
         steps = [round(share * settings.steps) for share in FRAMES]
         names = ["image", *(f"step {step}" for step in steps)]
         axes.set_xticks(side * (np.arange(len(names)) + 0.5), names, fontsize=7, color=INK)
-    names = [KINDS[kind] for kind in kinds[shown]]
+    called = KINDS | ({} if trained == "training images" else {"training": "an image"})
+    names = [called[kind] for kind in kinds[shown]]
     panels[0].set_yticks(side * (np.arange(len(shown)) + 0.5), names, fontsize=7, color=INK)
     return figure
 
