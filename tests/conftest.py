@@ -64,7 +64,14 @@ TINY: dict[str, Any] = {
         "supervised": {"trials": 2, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
         "fine_tuned": {"trials": 1, "report": 2, "limits": {"epochs": 2, "evaluate_every": 1}},
     },
-    "visualize": {"sample_grid": {"side": 3}, "latent_walk": {"points": 3, "steps": 4}},
+    "visualize": {
+        "sample_grid": {"side": 3},
+        "latent_walk": {"points": 3, "steps": 4},
+        "nearest_images": {"images": 100, "samples": 6, "shown": 3},
+        "guided_backpropagation": {"images": 100, "features": 3, "shown": 3, "measured": 4},
+        "activation_maximisation": {"images": 100, "features": 3, "steps": 2},
+        "projection": {"images": 2, "steps": 3, "candidates": 4, "compared": 100},
+    },
 }
 
 

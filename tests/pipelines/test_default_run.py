@@ -18,10 +18,13 @@ VERSIONED = [
     *("untrained_discriminator", "labelled_images_train", "labels_test", "features_trained_train"),
     *("evaluation", "confusion", "evaluate_metrics", "accuracies", "confusion_matrix"),
     *("sample_grid", "training_animation", "latent_walk"),
+    *("nearest_images", "guided_backpropagation", "activation_maximisation", "projection"),
+    *("nearest_images_table", "guided_backpropagation_metrics"),
 ]
 FIGURES = [
     *("regions_sheet", "collisions", "loss_curves", "diagnostic_curves", "accuracies", "confusion_matrix"),
     *("sample_grid", "latent_walk", "training_animation"),
+    *("nearest_images", "guided_backpropagation", "activation_maximisation", "projection"),
 ]
 
 

@@ -129,7 +129,8 @@ def _fix(setting: str, pipeline: Pipeline, readers: Readers) -> str:
     if first := readers.among(whole.nodes, setting):
         ends = [node.name for node in pipeline.nodes]
         path = whole.from_nodes(*(node.name for node in first)) & whole.to_nodes(*ends)
-        stages = _in_order(_tags(path)) or _in_order(_tags(Pipeline(first)))[:1]
+        tags = _in_order(_tags(path)) or _in_order(_tags(Pipeline(first)))[:1]
+        stages = [name for name in tags if name in registered]  # others are of single figures
         return f"run --pipelines={','.join(stages)}, or "
     tools = [name for name, other in registered.items() if readers.among(other.nodes, setting)]
     return f"run --pipelines={tools[0]}, or " if tools else ""

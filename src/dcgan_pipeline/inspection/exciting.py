@@ -117,7 +117,8 @@ def most_exciting(
 
 def purity(rows: Rows, records: pd.DataFrame) -> float | None:
     """Give the share of some images that are of the class that is most common among them; None without classes."""
-    labels = records["label"].to_numpy()[rows]
-    if len(records["class"].cat.categories) < 2 or (labels < 0).any():
+    labels = records["label"].to_numpy()
+    if labels.max() < 1 or (labels[rows] < 0).any():
         return None
+    labels = labels[rows]
     return float(np.bincount(labels).max() / len(labels))

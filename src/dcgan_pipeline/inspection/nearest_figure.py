@@ -159,17 +159,8 @@ def nearest_figure(found: NearestImages, numbers: dict[str, float], shown: int, 
     )
     figure = new_figure(f"Samples and the nearest {trained}", caption, 9.6, 4.3)
     figure.subplots_adjust(top=figure.subplotpars.top - 0.25 / figure.get_size_inches()[1])
-    grid = figure.add_gridspec(
-        2,
-        2,
-        width_ratios=[2.1, 1],
-        wspace=0.12,
-        hspace=0.5,
-        left=0.07,
-        right=0.985,
-        top=figure.subplotpars.top,
-        bottom=figure.subplotpars.bottom,
-    )
+    edges = {"left": 0.07, "right": 0.985, "top": figure.subplotpars.top, "bottom": figure.subplotpars.bottom}
+    grid = figure.add_gridspec(2, 2, width_ratios=[2.1, 1], wspace=0.12, hspace=0.5, **edges)
     for k, (part, title) in enumerate(((first, "samples as drawn"), (nearest, "samples nearest to an image"))):
         _panel(figure.add_subplot(grid[k, 0]), found, part, title)
     for k, (space, name) in enumerate(SPACES.items()):
@@ -200,12 +191,13 @@ def _distances(axes: Axes, table: pd.DataFrame, space: str, name: str, legend: b
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     if legend:
+        place = (-0.14, -0.13)  # below the ticks
         axes.legend(
             frameon=False,
             fontsize=7,
-            loc="upper left",
-            bbox_to_anchor=(-0.14, -0.13),
             ncols=4,
             columnspacing=1,
             handlelength=1.2,
+            loc="upper left",
+            bbox_to_anchor=place,
         )
