@@ -54,8 +54,7 @@ def test_a_row_of_the_tables_is_an_image(finished):
 
 def test_a_layer_that_d_does_not_have_is_refused_and_leaves_nothing(again):
     before = again.versions("guided_backpropagation")
+    wrong = {"visualize": {"guided_backpropagation": {"layer": 7}}}
     with pytest.raises(InputError, match=r"layer must be from 0 to 1, the discriminator's convolutions, got 7"):
-        again.run(
-            "visualize", tags=["guided_backpropagation"], params={"visualize": {"guided_backpropagation": {"layer": 7}}}
-        )
+        again.run("visualize", tags=["guided_backpropagation"], params=wrong)
     assert again.versions("guided_backpropagation") == before
