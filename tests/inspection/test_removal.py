@@ -51,6 +51,15 @@ def test_as_many_places_are_marked_as_the_share_says_and_they_are_the_largest():
     assert largest(values, 1e-9).sum((1, 2)).tolist() == [1] * 4
 
 
+def test_a_blur_spreads_a_pixel_as_a_normal_distribution_does():
+    x = torch.zeros(1, 1, 33, 33)
+    x[0, 0, 16, 16] = 1
+    at = torch.arange(-16.0, 17)
+    weights = torch.exp(-(at**2) / (2 * (33 / 8) ** 2)) * (at.abs() <= 8)
+    weights = weights / weights.sum()
+    torch.testing.assert_close(blur(x)[0, 0], weights[:, None] * weights)
+
+
 def test_a_blurred_plain_image_is_plain():
     plain = torch.full((1, 3, 16, 16), 0.3)
     torch.testing.assert_close(blur(plain), plain)

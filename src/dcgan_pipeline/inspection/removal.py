@@ -75,4 +75,6 @@ def largest(values: Tensor, share: float) -> Tensor:
 def blur(x: Tensor) -> Tensor:
     """Blur images by a normal distribution of an eighth of the side, mirrored at the edges."""
     side = x.shape[-1]
-    return transforms.gaussian_blur(x, [2 * (side // 4) + 1] * 2, [side / 8] * 2)
+    width, spread = 2 * (side // 4) + 1, [side / 8] * 2
+    across = transforms.gaussian_blur(x, [width, 1], spread)  # one direction after the other is the same, and quicker
+    return transforms.gaussian_blur(across, [1, width], spread)
