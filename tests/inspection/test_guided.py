@@ -12,7 +12,8 @@ def by_hand():
     """A D of two convolutions, each of whose units sees the pixels at twice its place alone, but for one neighbour.
 
     Of convolution 0 the maps are a = x and b = -x at the pixels (2 i, 2 j). Of convolution 1, map 0 at (0, 0) is half
-    of 3 a(0, 0) - 5 b(0, 0) - 2 a(0, 1), the half being the gain of batch norm, whose statistics are 0 and 1.
+    of 3 a(0, 0) - 5 b(0, 0) - 2 a(0, 1) + 4 b(0, 1), the half being the gain of batch norm, whose statistics are 0
+    and 1.
     """
     network = Discriminator(Architecture(image_size=8, channels=1, width=2, kernel=3, base=2)).eval()
     with torch.no_grad():
@@ -20,7 +21,7 @@ def by_hand():
             conv.weight.zero_()
         network.convs[0].weight[0, 0, 1, 1], network.convs[0].weight[1, 0, 1, 1] = 1, -1
         network.convs[1].weight[0, 0, 1, 1], network.convs[1].weight[0, 1, 1, 1] = 3, -5
-        network.convs[1].weight[0, 0, 1, 2] = -2
+        network.convs[1].weight[0, 0, 1, 2], network.convs[1].weight[0, 1, 1, 2] = -2, 4
         network.norms[0].weight.fill_(0.5)
     x = torch.zeros(1, 1, 8, 8)
     x[0, 0, 0, 0], x[0, 0, 0, 2] = 0.8, 0.4
@@ -30,17 +31,18 @@ def by_hand():
 def test_the_rule_against_a_case_computed_by_hand(by_hand):
     network, x = by_hand
     first = torch.zeros(1, dtype=torch.int64)
-    # a(0, 0) = 0.8, b(0, 0) = 0.2 * -0.8, a(0, 1) = 0.4: half of 2.4 + 0.8 - 0.8
-    expected = {"guided": {(0, 0): 1.5}, "gradient": {(0, 0): 2.0, (0, 2): -1.0}}
-    # The plain gradient at (0, 0) is half of 3 + 5 * 0.2, and at (0, 2) half of -2. Guided, nothing passes b, whose
-    # input is negative, and nothing passes a(0, 1), to which a negative gradient comes.
+    # a(0, 0) = 0.8, b(0, 0) = 0.2 * -0.8, a(0, 1) = 0.4, b(0, 1) = 0.2 * -0.4: half of 2.4 + 0.8 - 0.8 - 0.32
+    expected = {"guided": {(0, 0): 1.5}, "gradient": {(0, 0): 2.0, (0, 2): -1.4}}
+    # The plain gradient at (0, 0) is half of 3 + 5 * 0.2, and at (0, 2) half of -2 - 4 * 0.2. Guided, nothing passes
+    # a(0, 1), to which a negative gradient comes, and nothing b(0, 1), whose input is negative though the gradient that
+    # comes to it is not; at b(0, 0) both are.
     for rule, pixels in expected.items():
         found = trace(network, 1, first, x, (), rule)
         wanted = torch.zeros(8, 8)
         for place, value in pixels.items():
             wanted[place] = value
         torch.testing.assert_close(found.gradients[0, 0], wanted)
-        torch.testing.assert_close(found.responses, torch.tensor([1.2]))
+        torch.testing.assert_close(found.responses, torch.tensor([1.04]))
         assert found.places.tolist() == [0]
 
 

@@ -129,8 +129,7 @@ def _fix(setting: str, pipeline: Pipeline, readers: Readers) -> str:
     if first := readers.among(whole.nodes, setting):
         ends = [node.name for node in pipeline.nodes]
         path = whole.from_nodes(*(node.name for node in first)) & whole.to_nodes(*ends)
-        tags = _in_order(_tags(path)) or _in_order(_tags(Pipeline(first)))[:1]
-        stages = [name for name in tags if name in registered]  # others are of single figures
+        stages = _in_order(_stages(path)) or _in_order(_stages(Pipeline(first)))[:1]
         return f"run --pipelines={','.join(stages)}, or "
     tools = [name for name, other in registered.items() if readers.among(other.nodes, setting)]
     return f"run --pipelines={tools[0]}, or " if tools else ""
@@ -138,6 +137,11 @@ def _fix(setting: str, pipeline: Pipeline, readers: Readers) -> str:
 
 def _tags(pipeline: Pipeline) -> set[str]:
     return {tag for node in pipeline.nodes for tag in node.tags}
+
+
+def _stages(pipeline: Pipeline) -> set[str]:
+    """The tags of its nodes, without those of single figures."""
+    return {tag for node in pipeline.nodes for tag in node.tags & set(STAGES) or node.tags}
 
 
 def _in_order(tags: set[str]) -> list[str]:
