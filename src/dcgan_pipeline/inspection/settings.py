@@ -12,7 +12,7 @@ from dcgan_pipeline.inspection.view_settings import (
     NearestImagesSettings,
     ProjectionSettings,
 )
-from dcgan_pipeline.schema import Place, Settings
+from dcgan_pipeline.schema import Settings, UserPath
 
 LARGEST_GRID = 10_000  # samples: 100 a side
 
@@ -46,7 +46,7 @@ class VisualizeSettings(Settings):
     sample_grid: SampleGridSettings = SampleGridSettings()
     training_animation: AnimationSettings = AnimationSettings()
     latent_walk: WalkSettings = WalkSettings()
-    held_out: Place | None = None
+    held_out: UserPath | None = None
     """Images that the GAN was not trained on, for nearest_images and projection: a source, as ``--params=source`` takes
     them. None: those that the training itself held out (``train.quality.held_out``)."""
     nearest_images: NearestImagesSettings = NearestImagesSettings()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dcgan_pipeline.schema import Place, Settings
+from dcgan_pipeline.schema import Settings, UserPath
 
 
 class NearestImagesSettings(Settings):
@@ -69,7 +69,7 @@ class ProjectionSettings(Settings):
     """Drawn of each kind: samples, training images, held-out ones."""
     rows: tuple[int, ...] | None = None
     """Rows of ``images`` to project, too."""
-    files: tuple[Place, ...] | None = None
+    files: tuple[UserPath, ...] | None = None
     """Files of images to project, too."""
     steps: int = Field(default=200, ge=1)
     """Of gradient descent on z."""
