@@ -69,6 +69,10 @@ TINY: dict[str, Any] = {
         "sample_grid": {"side": 3},
         "latent_walk": {"points": 3, "steps": 4},
         "latent_walk_film": {"seconds": 0.2, "side": 32},
+        "nearest_images": {"images": 100, "samples": 6, "shown": 3},
+        "guided_backpropagation": {"images": 100, "features": 3, "shown": 3, "measured": 4},
+        "activation_maximisation": {"images": 100, "features": 3, "steps": 2},
+        "projection": {"images": 2, "steps": 3, "candidates": 4, "compared": 100},
     },
 }
 

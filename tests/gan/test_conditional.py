@@ -163,6 +163,16 @@ def test_g_goes_on_from_the_maps_of_any_layer(shape):
         assert torch.equal(network.onwards(h, layer, labels), network(z, labels))
 
 
+def test_the_maps_of_d_are_those_that_it_judges_by(shape):
+    network, seen = started(build_discriminator(shape)).eval(), []
+    network.hidden.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    x, labels = drawn()[1], torch.tensor([2, 0, 1, 1, 0, 2])
+    network(x, labels)
+    maps = network.activations(x, labels)
+    assert torch.equal(maps[-1].flatten(1), seen[0][:, : -shape.labels])
+    assert len(network.activations(x, labels, last=0)) == 1
+
+
 def test_an_architecture_without_labels_has_the_plain_networks(shape):
     plain = Architecture(**{k: v for k, v in SHAPE.items() if k not in ("labels", "hidden")})
     assert type(build_generator(plain)) is networks.Generator

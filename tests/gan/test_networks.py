@@ -57,6 +57,19 @@ def test_the_first_layer_of_d_has_no_batch_norm_and_a_slope_of_a_fifth():
     torch.testing.assert_close(network.activations(x)[0], torch.where(sums > 0, sums, 0.2 * sums))
 
 
+def test_d_computes_no_more_convolutions_than_it_is_asked_for_and_takes_another_activation():
+    network = Discriminator(architecture(image_size=32)).eval()
+    x, seen = torch.randn(2, 3, 32, 32), []
+    for k, conv in enumerate(network.convs):
+        conv.register_forward_hook(lambda *_, k=k: seen.append(k))
+    whole = network.activations(x)
+    seen.clear()
+    part = network.activations(x, last=1)
+    assert seen == [0, 1]
+    assert all(torch.equal(one, other) for one, other in zip(part, whole[:2], strict=True))
+    assert torch.equal(network.activations(x, activation=torch.sigmoid)[0], torch.sigmoid(network.convs[0](x)))
+
+
 def test_every_later_layer_of_d_is_normalised_by_its_batch_before_the_activation():
     network = Discriminator(architecture(image_size=32))
     maps = network.activations(torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)))

@@ -22,10 +22,13 @@ VERSIONED = [
     *("evaluation", "confusion", "evaluate_metrics", "accuracies", "confusion_matrix"),
     *("sample_grid", "training_animation", "latent_walk", "latent_walk_metrics", "latent_walk_film", "gan_report"),
     *("attributes", "object_maps", "attribute_model", "attribute_accuracy", "attributes_metrics"),
+    *("nearest_images", "guided_backpropagation", "activation_maximisation", "projection"),
+    *("nearest_images_table", "guided_backpropagation_metrics"),
 ]
 FIGURES = [
     *("regions_sheet", "collisions", "loss_curves", "diagnostic_curves", "accuracies", "confusion_matrix"),
     *("sample_grid", "latent_walk", "training_animation"),
+    *("nearest_images", "guided_backpropagation", "activation_maximisation", "projection"),
 ]
 
 

@@ -24,10 +24,11 @@ from torch.nn import functional as F
 from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.gan.networks import (
     EPSILON,
-    SLOPE,
+    Activation,
     Discriminator,
     Generator,
     convolution,
+    leaky_relu,
     transposed_convolution,
 )
 from dcgan_pipeline.gan.settings import Architecture
@@ -109,15 +110,27 @@ class ConditionalDiscriminator(nn.Module):
         self.hidden_norm = _norm1d(architecture.hidden)
         self.logit = nn.Linear(architecture.hidden + self.labels, 1, bias=False)
 
+    def activations(
+        self, x: Tensor, labels: Tensor, *, last: int | None = None, activation: Activation = leaky_relu
+    ) -> list[Tensor]:
+        """Return every convolution's maps after the activation, without the labels' own; else as
+        :meth:`~dcgan_pipeline.gan.networks.Discriminator.activations`.
+        """
+        code = F.one_hot(labels, self.labels)  # (batch, labels)
+        h, maps = (x + 1) / 2, []
+        for k, conv in enumerate(self.convs):
+            h = conv(_join(h, code))
+            h = activation(self.norms[k - 1](h) if k else h)  # twice the maps an octave, half the side
+            maps.append(h)
+            if k == last:
+                break
+        return maps
+
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Judge x (batch, C, S, S) of class numbers, int64 (batch,): logits (batch,), positive for real."""
         code = F.one_hot(labels, self.labels)  # (batch, labels)
-        h = (x + 1) / 2
-        for k, conv in enumerate(self.convs):
-            h = conv(_join(h, code))
-            h = F.leaky_relu(self.norms[k - 1](h) if k else h, SLOPE)  # twice the maps an octave, half the side
-        h = self.hidden(_join(h.flatten(1), code))
-        h = F.leaky_relu(self.hidden_norm(h), SLOPE)  # (batch, hidden)
+        h = self.hidden(_join(self.activations(x, labels)[-1].flatten(1), code))
+        h = leaky_relu(self.hidden_norm(h))  # (batch, hidden)
         return self.logit(_join(h, code)).squeeze(1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,6 +13,14 @@ from dcgan_pipeline.gan.settings import Architecture, ConvLayer
 EPSILON = 1e-8  # of batch norm (authors' code)
 SLOPE = 0.2  # of LeakyReLU (paper 4)
 SPREAD = 0.02  # standard deviation of the initial weights (paper 4)
+
+
+Activation = Callable[[Tensor], Tensor]
+
+
+def leaky_relu(x: Tensor) -> Tensor:
+    """D's activation (paper 3)."""
+    return F.leaky_relu(x, SLOPE)
 
 
 def _batch_norm(maps: int) -> nn.BatchNorm2d:
@@ -86,13 +96,23 @@ class Discriminator(nn.Module):
         self.norms = nn.ModuleList(_batch_norm(layer.channels_out) for layer in layers[1:])
         self.logit = nn.Linear(layers[-1].channels_out * architecture.base**2, 1, bias=False)
 
-    def activations(self, x: Tensor) -> list[Tensor]:
-        """Return every convolution's output after its activation, for x of shape (batch, C, S, S)."""
+    def activations(self, x: Tensor, *, last: int | None = None, activation: Activation = leaky_relu) -> list[Tensor]:
+        """Return every convolution's output after its activation, for x of shape (batch, C, S, S).
+
+        Parameters
+        ----------
+        last
+            The last convolution that is computed, 0 the first; None: all are.
+        activation
+            What takes the place of LeakyReLU: one with another backward pass, say.
+        """
         maps = []
         for k, conv in enumerate(self.convs):
             x = conv(x)
-            x = F.leaky_relu(self.norms[k - 1](x) if k else x, SLOPE)  # twice the maps an octave, half the side
+            x = activation(self.norms[k - 1](x) if k else x)  # twice the maps an octave, half the side
             maps.append(x)
+            if k == last:
+                break
         return maps
 
     def forward(self, x: Tensor) -> Tensor:

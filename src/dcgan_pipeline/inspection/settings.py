@@ -6,7 +6,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcgan_pipeline.schema import Settings, unless
+from dcgan_pipeline.inspection.view_settings import (
+    ActivationMaximisationSettings,
+    GuidedBackpropagationSettings,
+    NearestImagesSettings,
+    ProjectionSettings,
+)
+from dcgan_pipeline.schema import Settings, UserPath, unless
 
 LARGEST_GRID = 10_000  # samples: 100 a side
 
@@ -80,6 +86,13 @@ class VisualizeSettings(Settings):
     training_animation: AnimationSettings = AnimationSettings()
     latent_walk: WalkSettings = WalkSettings()
     latent_walk_film: FilmSettings = FilmSettings()
+    held_out: UserPath | None = None
+    """Images that the GAN was not trained on, for nearest_images and projection: a source, as ``--params=source`` takes
+    them. None: those that the training itself held out (``train.quality.held_out``)."""
+    nearest_images: NearestImagesSettings = NearestImagesSettings()
+    guided_backpropagation: GuidedBackpropagationSettings = GuidedBackpropagationSettings()
+    activation_maximisation: ActivationMaximisationSettings = ActivationMaximisationSettings()
+    projection: ProjectionSettings = ProjectionSettings()
     gan_report: ReportSettings = ReportSettings()
 
 

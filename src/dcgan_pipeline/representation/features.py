@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import statistics
-from dcgan_pipeline.gan.conditional import refuse_conditional
+from dcgan_pipeline.gan.conditional import build_discriminator, refuse_conditional
 from dcgan_pipeline.gan.data import statistics_batches, to_range
 from dcgan_pipeline.gan.networks import Discriminator, initialise
 from dcgan_pipeline.gan.sampling import load_discriminator
@@ -112,8 +112,14 @@ def _pooled(
     """Features of images in [-1, 1], (batch, C, S, S): float32 (batch, sum of maps * grid * grid)."""
     with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
         maps = network.activations(x)  # (batch, maps, side, side) each
-    pooled = [F.adaptive_max_pool2d(maps[k], settings.grid).flatten(1).float() for k in layers]
-    return torch.cat(pooled, dim=1).cpu().numpy()
+    return pooled([maps[k] for k in layers], settings.grid).cpu().numpy()
+
+
+def pooled(maps: list[torch.Tensor], grid: int) -> torch.Tensor:
+    """Max-pool maps (batch, maps, side, side) to a grid, flatten and concatenate: float32 (batch, sum of maps x grid x
+    grid).
+    """
+    return torch.cat([F.adaptive_max_pool2d(part, grid).flatten(1).float() for part in maps], dim=1)
 
 
 def _stored(features: NDArray[np.float32], settings: FeaturesSettings) -> NDArray[np.floating]:
@@ -134,7 +140,12 @@ def _stored(features: NDArray[np.float32], settings: FeaturesSettings) -> NDArra
 
 
 def untrained_discriminator(
-    gan: Weights, images: ShardedArray, rows: NDArray[np.int64], seed: int, device: torch.device
+    gan: Weights,
+    images: ShardedArray,
+    rows: NDArray[np.int64],
+    seed: int,
+    device: torch.device,
+    labels: NDArray[np.int64] | None = None,
 ) -> Weights:
     """Make the baseline: a D of the same architecture with fresh weights and recomputed statistics.
 
@@ -142,17 +153,20 @@ def untrained_discriminator(
     ----------
     images, rows
         The training set, for the batch-norm statistics.
+    labels
+        A class number for every image, int64 (N,), for conditional networks.
 
     Raises
     ------
     InputError
-        Where the networks are conditional.
+        Where the networks are conditional, and there are no labels.
     """
-    refuse_conditional(gan.settings["architecture"], "features need")
-    network = Discriminator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
+    if labels is None:
+        refuse_conditional(gan.settings["architecture"], "features need")
+    network = build_discriminator(Architecture.parse(gan.settings["architecture"], "gan.architecture"))
     initialise(network, torch_stream(seed, "untrained discriminator"))
     network.to(device).to(memory_format=torch.channels_last)
-    statistics.recompute(network, statistics_batches(images, rows, seed, device))
+    statistics.recompute(network, statistics_batches(images, rows, seed, device, labels))
     tensors = {f"discriminator.{name}": tensor.cpu() for name, tensor in network.state_dict().items()}
     settings = {
         "kind": "untrained_discriminator",

@@ -1,16 +1,22 @@
 """The stage ``visualize``."""
 
+from collections.abc import Callable
+
 from kedro.pipeline import Node, Pipeline
 
 from dcgan_pipeline.inspection.sections import SECTIONS
+from dcgan_pipeline.pipelines.visualize.feature_nodes import draw_activation_maximisation, draw_guided_backpropagation
+from dcgan_pipeline.pipelines.visualize.memory_nodes import draw_nearest_images, draw_projection
 from dcgan_pipeline.pipelines.visualize.nodes import animate_training, draw_samples
 from dcgan_pipeline.pipelines.visualize.walk_nodes import film_latent_walk, walk_latent_space, write_gan_report
 
 SHARED = ["params:seed", "params:device"]
+IMAGES = ["gan", "images", "records", "duplicates"]
+HELD_OUT = ["params:visualize.held_out"]
 
 
 def create_pipeline() -> Pipeline:
-    """gan, images, training_samples -> sample_grid, training_animation, latent_walk and its film, metrics."""
+    """gan, images, records, duplicates, training_samples -> the figures, their tables and metrics."""
     return Pipeline(
         [
             Node(
@@ -44,11 +50,22 @@ def create_pipeline() -> Pipeline:
                 name="film_latent_walk",
                 tags="latent_walk_film",
             ),
+            _measured(draw_nearest_images, "nearest_images", HELD_OUT),
+            _measured(draw_guided_backpropagation, "guided_backpropagation"),
+            _measured(draw_activation_maximisation, "activation_maximisation"),
+            _measured(draw_projection, "projection", HELD_OUT),
         ],
         namespace="visualize",
         prefix_datasets_with_namespace=False,
         tags="visualize",
     )
+
+
+def _measured(draw: Callable, entry: str, more: list[str] | None = None) -> Node:
+    """A figure with its table and its metrics, all named after the entry, which is the node's tag, too."""
+    inputs = [*IMAGES, f"params:visualize.{entry}", *(more or []), *SHARED]
+    outputs = [entry, f"{entry}_table", f"{entry}_metrics"]
+    return Node(draw, inputs, outputs, name=draw.__name__, tags=entry)
 
 
 def create_report_pipeline(made: set[str]) -> Pipeline:
