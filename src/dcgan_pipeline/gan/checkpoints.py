@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_pipeline.errors import InputError, shortened
+from dcgan_pipeline.files import replacing
 from dcgan_pipeline.gan.changes import changes, say
 from dcgan_pipeline.gan.frames import FrameFolder, frame_folders
 from dcgan_pipeline.gan.history import HISTORY
@@ -89,10 +90,9 @@ class Checkpoints:
 
     def finish(self, step: int) -> None:
         """Remember that the checkpoint of a step has become a result: this training is no longer unfinished work."""
-        with suppress(FileNotFoundError):  # its folder went while the result was in somebody's memory
-            partial = self.folder / f".partial-{_FINISHED}"
+        # Its folder may have gone while the result was in somebody's memory.
+        with suppress(FileNotFoundError), replacing(self._finished) as partial:
             partial.write_text(str(step))
-            os.replace(partial, self._finished)
 
     def is_unfinished(self) -> bool:
         """Whether the newest checkpoint is of a training that has no result yet; where that cannot be read, it is."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from filelock import BaseFileLock
 from numpy.typing import NDArray
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
@@ -106,9 +107,13 @@ def train_gan(
         "one training at a time may keep its checkpoints in {folder}, and another process trains on the same images; "
         "wait until it ends, or give this one another folder with --params=checkpoints=<folder>",
     )
-    finished = _run(plan, device, Reports(log, show), engine or EngineSettings())
-    samples = HeldChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
+    return _kept(_run(plan, device, Reports(log, show), engine or EngineSettings()), lock)
+
+
+def _kept(finished: Finished, lock: BaseFileLock) -> TrainedGan:
+    """Give what training leaves; the samples hold its folder."""
     gan = Result(finished.gan.tensors, finished.gan.settings, finished.checkpoints)
+    samples = HeldChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
     return TrainedGan(gan, finished.history.table(_COLUMNS), samples)
 
 
