@@ -61,13 +61,6 @@ def create_pipeline() -> Pipeline:
     )
 
 
-def _measured(draw: Callable, entry: str, more: list[str] | None = None) -> Node:
-    """A figure with its table and its metrics, all named after the entry, which is the node's tag, too."""
-    inputs = [*IMAGES, f"params:visualize.{entry}", *(more or []), *SHARED]
-    outputs = [entry, f"{entry}_table", f"{entry}_metrics"]
-    return Node(draw, inputs, outputs, name=draw.__name__, tags=entry)
-
-
 def create_report_pipeline(made: set[str]) -> Pipeline:
     """gan, gan_results -> gan_report; after those figures that a page can show and that the same run makes.
 
