@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,13 +20,13 @@ from dcgan_pipeline.inspection.turn import TURN
 from dcgan_pipeline.inspection.vectors import Arithmetic
 
 _TALL = 4  # exemplars above one another
-_TITLE = 70  # characters
+_TITLE = 60  # characters
 _NAME = 22
 _THERE, _MOST = 0.25, 6  # of attributes in the caption: the least probability, and how many
 _NUMBERS = 260  # cells of a heat map that there is room for numbers in
 _SHORT, _PIXELS = 17, "pixels"
 _UNITS = {
-    PROBABILITY: "a probability",
+    PROBABILITY: "in probability",
     DEVIATIONS: "in standard deviations over samples",
     SHARE: "of an object relative to its pixels before",
 }
@@ -47,7 +46,7 @@ def arithmetic_figure(found: Arithmetic, judged: pd.DataFrame | None = None) -> 
         "of the mean z in the middle, around it eight with uniform noise (paper, figure 7); under it the sum of the "
         "mean pictures, the control: overlap where latent space draws anew."
     )
-    title = printable(write_expression([column.term for column in found.columns]), _TITLE)
+    title = f"Sum of z: {printable(write_expression([column.term for column in found.columns]), _TITLE)}"
     if judged is not None:
         title, caption = title + _answer(judged), caption + _asked(judged)
     widths = [w for _ in range(count) for w in (0.22, 1.0)] + [0.22, 1.75]
@@ -121,12 +120,14 @@ def scores_figure(table: pd.DataFrame, accuracy: str) -> Figure:
     """
     edits, columns = list(table["edit"].unique()), list(table["of"].unique())
     title, units = _effect(table), "; ".join(_UNITS[unit] for unit in table["unit"].unique())
+    cell = min(0.36, 10 / len(columns))  # inches
     caption = (
         f"A row is an edit; outlined is what it asks for. Left: the mean change, {units}. Right: the same under random "
         "vectors of the same length, or as many random maps (root mean square over the draws). The columns beside: how "
-        f"much the picture changes, in grey levels, an object's own pixels left out. The judge: {accuracy}."
+        "much the picture changes, in grey levels, an object's own pixels left out. The title is of changes in "
+        f"probability, where there are some. The judge: {accuracy}."
     )
-    width = 2.3 + 2 * (0.36 * len(columns) + 0.55)
+    width = 2.3 + 2 * (cell * len(columns) + 0.55)
     figure = new_figure(title, caption, max(7.5, width), 0.9 + 0.3 * len(edits))
     longest = max(len(printable(name, _SHORT)) for name in columns)
     leave_room(figure, left=2.2, bottom=0.1 + 0.08 * max(longest, len(_PIXELS)), top=0.2, right=0.15)
@@ -167,9 +168,8 @@ def _effect(table: pd.DataFrame) -> str:
     hit = hit[hit["unit"] == unit]
     if not len(hit):
         return "What edits change"
-    means = f"by {hit['change'].mean():+.2f} on average, random ones by {hit['random_spread'].mean():.2f}"
-    what = "the probability of what they ask for" if unit == PROBABILITY else "what they ask for"
-    return f"Edits change {what} {means}"
+    change, random = hit["change"].mean(), hit["random_spread"].mean()
+    return f"Edits change what they ask for by {change:+.2f}, random ones by {random:.2f}"
 
 
 def _sign(axes: Axes, sign: str) -> None:
@@ -197,7 +197,8 @@ def _heat(axes: Axes, matrix: NDArray[np.float64], columns: Sequence[str], label
     axes.set_title(label, fontsize=9, color=INK, loc="left")
     if matrix.size <= _NUMBERS:
         for (row, column), value in np.ndenumerate(matrix):
-            _number(axes, row, column, value, f"{value:.1f}".replace("-0.0", "0.0").replace("0.", "."))
+            if np.isfinite(value):
+                _number(axes, row, column, value, f"{value:.1f}".replace("-0.0", "0.0").replace("0.", "."))
 
 
 def _number(axes: Axes, row: int, column: int, value: float, text: str) -> None:
@@ -219,10 +220,13 @@ def _grey(axes: Axes, values: NDArray[np.float64]) -> None:
         _number(axes, row, 0, 0.0, f"{value:.0f}")
 
 
-def said_of(accuracy: dict[str, Any]) -> str:
-    """Say how good a model is, by kind of measure: the mean over what it measures, and the least."""
+def said_of(*accuracies: Mapping[str, Mapping[str, float]]) -> str:
+    """Say how good a model is, by kind of measure: the mean over what is measured, and the least.
+
+    Of attributes and of objects, which may be called alike.
+    """
     found: dict[str, list[float]] = {}
-    for measures in accuracy.values():
+    for measures in (one for accuracy in accuracies for one in accuracy.values()):
         for name, value in measures.items():
             if value == value:
                 found.setdefault(name, []).append(value)

@@ -25,6 +25,11 @@ COLUMNS = (
 )
 
 
+def pixels_of(thing: str) -> str:
+    """Name the column of an object's pixels: an attribute may be called like the object."""
+    return f"{thing} pixels"
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a model says of images."""
@@ -61,7 +66,7 @@ class Judge:
         """What it judges, with the unit of a change."""
         kinds = {"binary": PROBABILITY, "continuous": DEVIATIONS}
         found = {name: kinds[kind] for name, kind in zip(self.model.attributes, self.model.kinds, strict=True)}
-        return found | dict.fromkeys(self.model.objects, SHARE)
+        return found | dict.fromkeys(map(pixels_of, self.model.objects), SHARE)
 
     def read(self, images: NDArray[np.uint8]) -> Reading:
         """Judge images, uint8 (n, C, S, S)."""
@@ -135,13 +140,14 @@ def score_edits(network: Network, judge: Judge, edits: Sequence[Edit], draws: in
         mean change by the random edits (``random``), and the root of the mean of its squares over them
         (``random_spread``), since directions may cancel; the number of ``samples``. And for each edit, how much of
         the picture changes beside the object asked for: the mean of ``pixels`` in grey levels, and ``random_pixels``.
-        An object's ``before`` is its share of the picture, and its change relative to that.
+        An object's ``before`` is its share of the picture, and its change relative to that: NaN where no sample has it.
     """
     rows: list[dict[str, Any]] = []
     for edit in track(edits, "edits: judge", len(edits)):
         before, after = (judge.read(images) for images in edit.pictures(network))
         controls = [judge.read(edit.control(network, seed, draw)) for draw in range(draws)]
-        place = list(judge.model.objects).index(edit.asked) if edit.asked in judge.model.objects else None
+        areas = [pixels_of(name) for name in judge.model.objects]
+        place = areas.index(edit.asked) if edit.asked in areas else None
         about = {"edit": edit.name, "asked": edit.asked, "samples": len(edit.latents)}
         about["pixels"] = _pixels(before, after, place)
         about["random_pixels"] = float(np.mean([_pixels(before, control, place) for control in controls]))
@@ -183,7 +189,7 @@ def _compared(judge: Judge, before: Reading, after: Reading, controls: Sequence[
         yield _row(name, unit, means, means[1] - means[0], (low, high), random)
     for k, (name, unit) in enumerate(names[count:]):
         at_first = before.areas[:, k]
-        seen, whole = at_first > 0, max(int(at_first.sum()), 1)
+        seen, whole = at_first > 0, at_first.sum() or np.nan
         shares = after.areas[seen, k] / at_first[seen] - 1
         low, high = np.quantile(shares, (0.25, 0.75)) if seen.any() else (np.nan, np.nan)
         means = [float(reading.masks[:, k].mean()) for reading in (before, after)]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dcgan_pipeline.inspection.annotations import Annotations
 from dcgan_pipeline.inspection.attribute_model import AttributeModel
-from dcgan_pipeline.inspection.edit_scores import Dropped, Edit, Judge, Moved
+from dcgan_pipeline.inspection.edit_scores import Dropped, Edit, Judge, Moved, pixels_of
 from dcgan_pipeline.inspection.ends import ends_of, pairs_of
 from dcgan_pipeline.inspection.expressions import Term, write_expression
 from dcgan_pipeline.inspection.latents import Latents, Network, of_exemplars, pictures
@@ -58,7 +58,7 @@ def edits_of(
     if maps.attrs["object"] is not None and maps.attrs["object"] in judge.model.objects:
         dropped = maps.loc[maps["dropped"], "map"].to_numpy()
         name = maps.attrs["object"]
-        edits.append(Dropped(f"without {name}", name, samples, maps.attrs["layer"], dropped, len(maps)))
+        edits.append(Dropped(f"without {name}", pixels_of(name), samples, maps.attrs["layer"], dropped, len(maps)))
     return edits
 
 

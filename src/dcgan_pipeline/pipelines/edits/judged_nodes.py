@@ -152,5 +152,5 @@ def judge_edits(
     judge = domain.Judge.by(model, pictures(network, samples))
     edits = edits_of(network, judge, concepts, samples, terms, turned, forgetting_table, settings.most)
     table = domain.score_edits(network, judge, edits, settings.draws, seed)
-    accuracy = said_of({**model.attribute_accuracy, **model.object_accuracy})
+    accuracy = said_of(model.attribute_accuracy, model.object_accuracy)
     return scores_figure(table, accuracy), table, domain.summarise(table)
