@@ -46,8 +46,8 @@ class ForgettingSettings(Settings):
 class ForgettingCurveSettings(Settings):
     """``params:edits.forgetting_curve``."""
 
-    samples: int = Field(default=500, ge=2)
-    points: int = Field(default=10, ge=1)
+    samples: int = Field(default=150, ge=2)
+    points: int = Field(default=8, ge=1)
     """Numbers of maps, beside none; fewer where there are fewer maps."""
     draws: int = Field(default=3, ge=2)
     """Random orders of all maps, beside the found one."""
@@ -81,7 +81,7 @@ class TurnSettings(Settings):
     steps: int = Field(default=9, ge=3)
     """From -``reach`` to +``reach`` times the vector."""
     reach: float = Field(default=1.0, gt=0)
-    samples: int = Field(default=100, ge=2)
+    samples: int = Field(default=50, ge=2)
     """That the change is measured on."""
     draws: int = Field(default=3, ge=2)
     """Random vectors of the same length."""
@@ -90,9 +90,9 @@ class TurnSettings(Settings):
 class EditScoresSettings(Settings):
     """``params:edits.edit_scores``."""
 
-    samples: int = Field(default=100, ge=2)
+    samples: int = Field(default=50, ge=2)
     """That every edit is measured on."""
-    draws: int = Field(default=3, ge=2)
+    draws: int = Field(default=2, ge=2)
     """Random vectors of the same length, or random sets of as many maps, for every edit."""
     most: int = Field(default=24, ge=1)
     """Attributes that are edited: the first ones."""

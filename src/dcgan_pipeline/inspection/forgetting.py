@@ -42,40 +42,40 @@ def find_maps(
         A row a map: its number, its ``weight``, its place in the ``order`` of falling weight, and whether it is
         ``dropped``: its weight is positive. ``attrs``: the gan, the object, the layer, the numbers of boxes and of
         samples with some, and the area under the ROC curve (``auc``) for positions of samples that were not fitted.
-        Without any marked object the table is empty, and ``attrs["object"]`` is None.
+        Without any object on two samples the table is empty, and ``attrs["object"]`` is None.
 
     Raises
     ------
     InputError
-        Where the object or the layer is none of those that there are, or fewer than two samples have boxes.
+        Where there is no such layer, or fewer than two samples have boxes of the object.
     """
-    name = _object(annotations, settings.object)
+    architecture = Architecture.parse(gan.settings["architecture"], "gan.architecture")
+    layer, grid = choose_layer(architecture, settings.layer)
+    marked = _marked(annotations, architecture.image_size, grid)
+    name = settings.object or next((name for name, samples in marked.items() if len(samples) > 1), None)
     about: dict[str, Any] = {"gan": gan.digest(), "object": name}
     if name is None:
         return _table(np.empty(0), about)
-    network = load_generator(gan, device)
-    architecture = Architecture.parse(gan.settings["architecture"], "gan.architecture")
-    layer = choose_layer(architecture, settings.layer)
-    marked = tuple(sample for sample in annotations.objects[name] if sample.boxes)
-    if len(marked) < 2:
+    samples = marked.get(name, ())
+    if len(samples) < 2:
         raise InputError(
-            f"forgetting {name} needs boxes on 2 samples or more, got {len(marked)}; mark more samples, or set "
-            "edits.forgetting.object to another object"
+            f"forgetting {name} needs boxes on 2 samples or more, which leave some of each free, got {len(samples)}; "
+            f"mark more, or set edits.forgetting.object to another ({shortened(marked) or 'none is marked'})"
         )
-    features, inside, sample = _positions(
-        network, marked, layer, architecture.image_size, numpy_stream(seed, "forgetting", "positions")
-    )
+    rng = numpy_stream(seed, "forgetting", "positions")
+    network = load_generator(gan, device)
+    features, inside, sample = _positions(network, samples, layer, architecture.image_size, rng)
     scaled = features / np.maximum(features.std(0), 1e-6)
     model = LogisticRegression(max_iter=1000)
-    folds = GroupKFold(min(_FOLDS, len(marked)))
+    folds = GroupKFold(min(_FOLDS, len(samples)))
     found = cross_val_predict(model, scaled, inside, groups=sample, cv=folds, method="decision_function")
-    boxes = sum(len(sample.boxes) for sample in marked)
-    about |= {"layer": layer, "boxes": boxes, "samples": len(marked), "auc": float(roc_auc_score(inside, found))}
+    boxes = sum(len(sample.boxes) for sample in samples)
+    about |= {"layer": layer, "boxes": boxes, "samples": len(samples), "auc": float(roc_auc_score(inside, found))}
     return _table(model.fit(scaled, inside).coef_[0], about)
 
 
-def choose_layer(architecture: Architecture, layer: int | None) -> int:
-    """Check a layer of G, or take the one whose maps are nearest to 16 x 16.
+def choose_layer(architecture: Architecture, layer: int | None) -> tuple[int, int]:
+    """Check a layer of G, or take the one whose maps are nearest to 16 x 16; and give the side of its maps.
 
     That is the second highest of the paper's G for 64 x 64 pixels (paper 6.3.1): 256 maps, of which 200 were dropped.
 
@@ -88,13 +88,13 @@ def choose_layer(architecture: Architecture, layer: int | None) -> int:
     for convolution in architecture.layers()[:0:-1]:  # from the projection on, and without the one that makes the image
         sides.append(sides[-1] * convolution.stride)
     if layer is None:
-        return min(range(len(sides)), key=lambda k: abs(sides[k] - _SIDE))
+        layer = min(range(len(sides)), key=lambda k: abs(sides[k] - _SIDE))
     if layer >= len(sides):
         raise InputError(
             f"edits.forgetting.layer must be from 0 to {len(sides) - 1}, the layers of this G that make maps, got "
             f"{layer}; choose another"
         )
-    return layer
+    return layer, sides[layer]
 
 
 def inside_boxes(boxes: tuple[Box, ...], side: int, grid: int) -> NDArray[np.bool_]:
@@ -159,14 +159,12 @@ def summarise(maps: pd.DataFrame) -> dict[str, float]:
     return {f"forgetting.{name}": float(value) for name, value in numbers.items()}
 
 
-def _object(annotations: Annotations, wanted: str | None) -> str | None:
-    marked = [name for name, samples in annotations.objects.items() if any(sample.boxes for sample in samples)]
-    if wanted is not None and wanted not in marked:
-        raise InputError(
-            f"edits.forgetting.object must be marked on a sample, as {shortened(marked) or 'nothing'} is, got "
-            f"{wanted}; name another, or draw boxes around it"
-        )
-    return wanted or next(iter(marked), None)
+def _marked(annotations: Annotations, side: int, grid: int) -> dict[str, tuple[MarkedSample, ...]]:
+    """Take the samples of each object that have positions inside its boxes and others."""
+    return {
+        name: tuple(one for one in samples if 0 < inside_boxes(one.boxes, side, grid).sum() < grid**2)
+        for name, samples in annotations.objects.items()
+    }
 
 
 @torch.no_grad()
