@@ -74,6 +74,13 @@ TINY: dict[str, Any] = {
         "activation_maximisation": {"images": 100, "features": 3, "steps": 2},
         "projection": {"images": 2, "steps": 3, "candidates": 4, "compared": 100},
     },
+    "edits": {
+        "found_annotations": {"samples": 64, "exemplars": 3, "marked": 8},
+        "forgetting": {"shown": 3},
+        "forgetting_curve": {"samples": 8, "points": 2, "draws": 2},
+        "turn": {"shown": 2, "steps": 3, "samples": 4, "draws": 2},
+        "edit_scores": {"samples": 4},
+    },
 }
 
 

@@ -19,6 +19,7 @@ from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hooks.given import Readers, refuse_unread
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
+from dcgan_pipeline.inspection.edit_settings import EditsSettings
 from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
 from dcgan_pipeline.parameters import read_params
 from dcgan_pipeline.pipeline_registry import register_pipelines
@@ -50,6 +51,7 @@ def test_every_environment_is_complete_and_its_networks_fit_its_images(environme
         "visualize": VisualizeSettings,
         "sample": SampleSettings,
         "attributes": AttributesSettings,
+        "edits": EditsSettings,
     }.items():
         schema.parse(parameters[stage], stage)
     made = PreprocessSettings.parse(parameters["preprocess"], "preprocess")

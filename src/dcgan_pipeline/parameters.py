@@ -40,6 +40,7 @@ def stage_settings() -> dict[str, type[Settings]]:
     from dcgan_pipeline.hashing.settings import DedupSettings
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
     from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
+    from dcgan_pipeline.inspection.edit_settings import EditsSettings
     from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
     from dcgan_pipeline.representation.baselines import BaselinesSettings
     from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
@@ -55,6 +56,7 @@ def stage_settings() -> dict[str, type[Settings]]:
         "baselines": BaselinesSettings,
         "visualize": VisualizeSettings,
         "attributes": AttributesSettings,
+        "edits": EditsSettings,
         "sample": SampleSettings,
         "import_weights": ImportSettings,
     }

@@ -8,6 +8,7 @@ from dcgan_pipeline.pipelines import (
     attributes,
     baselines,
     dedup,
+    edits,
     evaluate,
     faces,
     features,
@@ -27,6 +28,7 @@ STAGES = {
     "evaluate": evaluate,
     "visualize": visualize,
     "attributes": attributes,
+    "edits": edits,
 }
 
 
@@ -41,7 +43,11 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
     unsupervised = sum(
-        (pipeline for name, pipeline in pipelines.items() if name not in ("features", "evaluate", "attributes")),
+        (
+            pipeline
+            for name, pipeline in pipelines.items()
+            if name not in ("features", "evaluate", "attributes", "edits")
+        ),
         Pipeline([]),
     )
     everything = sum(pipelines.values(), Pipeline([]))
@@ -49,6 +55,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     tools = {
         "dedup_apart": dedup.create_apart_pipeline(),
         "dedup_new": dedup.create_incremental_pipeline(),
+        "annotated_edits": edits.create_annotated_pipeline(judged=False),
+        "judged_annotated_edits": edits.create_annotated_pipeline(judged=True),
         "import_weights": import_weights.create_pipeline(),
         "import_weights_with_images": import_weights.create_pipeline_with_images(),
         "baselines": baselines.create_pipeline(),

@@ -24,11 +24,17 @@ VERSIONED = [
     *("attributes", "object_maps", "attribute_model", "attribute_accuracy", "attributes_metrics"),
     *("nearest_images", "guided_backpropagation", "activation_maximisation", "projection"),
     *("nearest_images_table", "guided_backpropagation_metrics"),
+    *("found_annotations", "found_annotations_metrics"),
+    *("forgetting", "forgetting_table", "forgetting_metrics"),
+    *("forgetting_curve", "forgetting_curve_table", "forgetting_curve_metrics"),
+    *("vector_arithmetic", "vector_arithmetic_table", "vector_arithmetic_metrics"),
+    *("turn", "turn_table", "turn_metrics", "edit_scores", "edit_scores_table", "edit_scores_metrics"),
 ]
 FIGURES = [
     *("regions_sheet", "collisions", "loss_curves", "diagnostic_curves", "accuracies", "confusion_matrix"),
     *("sample_grid", "latent_walk", "training_animation"),
     *("nearest_images", "guided_backpropagation", "activation_maximisation", "projection"),
+    *("forgetting", "forgetting_curve", "vector_arithmetic", "turn", "edit_scores"),
 ]
 
 

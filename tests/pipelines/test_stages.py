@@ -11,7 +11,7 @@ from PIL import Image
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.pipeline_registry import STAGES, register_pipelines
 
-ORDER = ["faces", "preprocess", "dedup", "train", "features", "evaluate", "visualize", "attributes"]
+ORDER = ["faces", "preprocess", "dedup", "train", "features", "evaluate", "visualize", "attributes", "edits"]
 
 
 def photograph(seed, size=(40, 30)):
@@ -49,6 +49,8 @@ def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
     pipelines = register_pipelines()
     assert list(STAGES) == ORDER
     tools = {
+        "annotated_edits",
+        "judged_annotated_edits",
         "dedup_apart",
         "dedup_new",
         "baselines",
@@ -65,7 +67,7 @@ def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
 
 def test_each_stage_runs_alone_after_the_ones_before(project):
     outputs = ["regions", "images", "duplicates", "gan", "features_trained_test", "evaluation", "latent_walk"]
-    outputs.append("attribute_model")
+    outputs += ["attribute_model", "edit_scores"]
     for stage, output in zip(ORDER, outputs, strict=True):
         project.run(stage)
         assert len(project.versions(output)) == 1

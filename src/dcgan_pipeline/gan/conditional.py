@@ -81,9 +81,17 @@ class ConditionalGenerator(nn.Module):
 
     def onwards(self, h: Tensor, layer: int, labels: Tensor) -> Tensor:
         """Generate from the maps of a layer, as :meth:`activations` numbers them: (batch, C, S, S)."""
+        return self.finish(self.convolve(h, layer, labels), layer, labels)
+
+    def convolve(self, h: Tensor, layer: int, labels: Tensor) -> Tensor:
+        """Put the maps of a layer, and the labels' own, through the convolution that follows, which is linear."""
+        return self.convs[layer](_join(h, F.one_hot(labels, self.labels)))
+
+    def finish(self, summed: Tensor, layer: int, labels: Tensor) -> Tensor:
+        """Generate from what :meth:`convolve` gives of the maps of a layer: (batch, C, S, S)."""
         for k in range(layer, len(self.norms)):
-            h = self._next(h, k, labels)
-        return 2 * torch.sigmoid(self.convs[-1](_join(h, F.one_hot(labels, self.labels)))) - 1
+            summed = self.convolve(F.relu(self.norms[k](summed)), k + 1, labels)
+        return 2 * torch.sigmoid(summed) - 1
 
     def _first(self, z: Tensor, labels: Tensor) -> Tensor:
         code = F.one_hot(labels, self.labels)  # (batch, labels)
@@ -92,8 +100,7 @@ class ConditionalGenerator(nn.Module):
         return h.view(len(z), *self.top)  # (batch, maps, base, base)
 
     def _next(self, h: Tensor, k: int, labels: Tensor) -> Tensor:
-        code = F.one_hot(labels, self.labels)
-        return F.relu(self.norms[k](self.convs[k](_join(h, code))))  # half the maps an octave, twice the side
+        return F.relu(self.norms[k](self.convolve(h, k, labels)))  # half the maps an octave, twice the side
 
 
 class ConditionalDiscriminator(nn.Module):

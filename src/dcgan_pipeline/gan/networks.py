@@ -74,9 +74,17 @@ class Generator(nn.Module):
 
     def onwards(self, h: Tensor, layer: int) -> Tensor:
         """Generate from the maps of a layer, as :meth:`activations` numbers them: (batch, C, S, S)."""
+        return self.finish(self.convolve(h, layer), layer)
+
+    def convolve(self, h: Tensor, layer: int) -> Tensor:
+        """Put the maps of a layer through the convolution that follows, which is linear in them."""
+        return self.convs[layer](h)
+
+    def finish(self, summed: Tensor, layer: int) -> Tensor:
+        """Generate from what :meth:`convolve` gives of the maps of a layer: (batch, C, S, S)."""
         for k in range(layer, len(self.norms)):
-            h = self._next(h, k)
-        return torch.tanh(self.convs[-1](h))
+            summed = self.convolve(F.relu(self.norms[k](summed)), k + 1)
+        return torch.tanh(summed)
 
     def _first(self, z: Tensor) -> Tensor:
         h = F.relu(self.project_norm(self.project(z)))  # (batch, maps * base * base)

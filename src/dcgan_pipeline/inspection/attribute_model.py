@@ -147,8 +147,7 @@ class AttributeModel:
         InputError
             Where the images are of another shape than it learned from.
         """
-        scores = [values.cpu().numpy() for values, _ in self._judge(images)]
-        return np.concatenate(scores) if scores else np.empty((0, len(self.attributes)), np.float32)
+        return self.judge(images)[0]
 
     def object_masks(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Find the objects in images, uint8 (n, C, S, S): bool (n, objects, S, S); a pixel is of one object at most.
@@ -158,16 +157,27 @@ class AttributeModel:
         InputError
             Where the images are of another shape than it learned from.
         """
+        return self.judge(images)[1]
+
+    def judge(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Do both in one pass: what :meth:`attribute_scores` and :meth:`object_masks` give.
+
+        Raises
+        ------
+        InputError
+            Where the images are of another shape than it learned from.
+        """
+        scores = np.empty((len(images), len(self.attributes)), np.float32)
         found = np.zeros((len(images), len(self.objects), *images.shape[2:]), bool)
-        if self.objects:
-            start = 0
-            for _, pixels in self._judge(images):
-                assert pixels is not None
-                best = pixels.argmax(1).cpu().numpy()
-                for k in range(len(self.objects)):
-                    found[start : start + len(best), k] = best == k + 1
-                start += len(best)
-        return found
+        start = 0
+        for values, pixels in self._judge(images):
+            part = slice(start, start + len(values))
+            scores[part] = values.cpu().numpy()
+            if pixels is not None:
+                objects = torch.arange(1, len(self.objects) + 1, device=pixels.device)[:, None, None]
+                found[part] = (pixels.argmax(1, keepdim=True) == objects).cpu().numpy()
+            start += len(values)
+        return scores, found
 
     @torch.no_grad()
     def _judge(self, images: NDArray[np.uint8]) -> Iterator[tuple[Tensor, Tensor | None]]:

@@ -29,6 +29,9 @@ class LearningSettings(Settings):
     """Share of the deepest maps that are left out."""
     shift: float = Field(default=0.04, ge=0, lt=0.5)
     """Images are moved at random by up to this share of their side."""
+    fade: float = Field(default=0.6, ge=0, lt=1)
+    """Images are mixed with up to this share of a flat grey level: a DCGAN's samples may have any contrast, since its
+    discriminator does not see it."""
     noise: float = Field(default=0.05, ge=0)
     """Standard deviation of the noise added to images in [-1, 1]."""
 

@@ -200,6 +200,10 @@ class _Batches:
         both = x if maps is None else torch.cat([x, maps.float()], 1)
         both = augment(both, False, round(settings.shift * judged.image_size), self._changes)
         x = both[:, : judged.channels]
+        if settings.fade:
+            share, grey = torch.rand((2, len(x), 1, 1, 1), generator=self._changes)
+            share, grey = to_device(settings.fade * share, self._device), to_device(2 * grey - 1, self._device)
+            x = x * (1 - share) + grey * share
         if settings.noise:
             x = x + to_device(torch.randn(x.shape, generator=self._changes) * settings.noise, self._device)
         pixels = None if maps is None else both[:, judged.channels].long()
