@@ -27,6 +27,9 @@ _LINES = {
     "features.copies": ("labelled images that repeat a test image", "{:,.0f}"),
     "features.copies_held_out": ("of them held out", "{:,.0f}"),
     "evaluate.labels": ("labels for the SVM", "{:,.0f}"),
+    "attributes.balanced_accuracy": ("balanced accuracy, attributes", "{:.3f}"),
+    "attributes.r2": ("R2, attributes", "{:.3f}"),
+    "attributes.iou": ("intersection over union, objects", "{:.3f}"),
 }
 
 
