@@ -1,6 +1,7 @@
 """What looking into the networks takes, beside plain passes through them over the same images.
 
     OMP_NUM_THREADS=1 python benchmarks/inspection.py guided [--images 10000] [--width 32] [--rounds 3]
+    OMP_NUM_THREADS=1 python benchmarks/inspection.py forgetting [--samples 1000] [--width 32] [--points 8] [--draws 3]
 
 Each round takes its turn with the plain passes, so that other work on the machine meets both alike. The table has the
 medians of the rounds, in seconds of wall time and of the processor, and their ratios.
@@ -18,6 +19,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 import torch
+from inspection_forgetting import add_forgetting
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
 from dcgan_pipeline.gan.sampling import load_discriminator
@@ -37,8 +39,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(required=True)
     add_guided(parts)
+    add_forgetting(parts)
     chosen = parser.parse_args()
-    chosen.run(chosen)
+    if compared := chosen.run(chosen):
+        _print(_interleaved(compared, chosen.rounds))
 
 
 def add_guided(parts: argparse._SubParsersAction) -> None:

@@ -184,7 +184,7 @@ class AttributeModel:
         """Scores and logits of pixels, a batch at a time."""
         check_shape(self._judged, tuple(images.shape))
         device = self._network.values.weight.device
-        binary = torch.tensor([kind == "binary" for kind in self.kinds], device=device)
+        binary = torch.tensor([kind == "binary" for kind in self.kinds], dtype=torch.bool, device=device)
         means, spreads = (torch.tensor(x, device=device) for x in (self._judged.means, self._judged.spreads))
         for start in range(0, len(images), _BATCH):
             values, pixels = self._network(to_range(images[start : start + _BATCH], device))
