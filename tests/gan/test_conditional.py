@@ -26,7 +26,6 @@ from dcgan_pipeline.gan.sampling import draw_latent, generate, load_discriminato
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings, presets
 from dcgan_pipeline.gan.train import train_gan
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.inspection.gan_figures import latent_walk
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.representation.features import discriminator_features, untrained_discriminator
 from dcgan_pipeline.representation.settings import FeaturesSettings
@@ -412,14 +411,6 @@ def test_classes_that_the_gan_does_not_know_are_refused():
     with pytest.raises(InputError, match=r"sample\.classes needs a conditional gan, got ox for one without labels; "):
         class_numbers(known(0), ["ox"])
     assert class_numbers(known(0), None) is None
-
-
-def test_a_walk_keeps_one_label_along_a_row(gan):
-    rows = latent_walk(gan, 5, 3, 0, CPU)  # (4, 3, 1, 16, 16)
-    points = draw_latent(5, 5, "uniform", torch_stream(0, "walk"))
-    for row, label in enumerate([0, 1, 2, 0]):
-        ends = generate(load_generator(gan, CPU), points[row : row + 2], labels=torch.tensor([label] * 2))
-        assert np.abs(rows[row, [0, -1]].astype(int) - ends).max() <= 1
 
 
 def test_features_of_a_conditional_discriminator_are_refused_in_one_line(gan, array):
