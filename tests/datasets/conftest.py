@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,17 @@ from dcgan_pipeline.inspection.film import Film, read_mp4
 from dcgan_pipeline.weights import Weights
 
 
-@dataclass(frozen=True)
-class Frames:
-    """So many frames; then the disk is full, or not."""
+def grey_frames(count: int) -> Film:
+    """A film of so many frames, which another process can unpickle."""
+    return Film(partial(list, [np.full((16, 16, 3), 20 * k, np.uint8) for k in range(count)]), 24)
 
-    count: int
-    whole: bool = True
 
-    def __call__(self) -> Iterator[Any]:
-        for k in range(self.count):
-            yield np.full((16, 16, 3), 20 * k, np.uint8)
-        if not self.whole:
-            raise OSError("no space left")
+def broken_film() -> Film:
+    def frames() -> Iterator[Any]:
+        yield from grey_frames(3).frames()
+        raise OSError("no space left")
+
+    return Film(frames, 24)
 
 
 class BrokenAnimation:
@@ -148,9 +148,9 @@ CASES = {
     "film": Case(
         FilmDataset,
         "film.mp4",
-        lambda k: Film(Frames(k), 24),
+        grey_frames,
         lambda data: len(list(read_mp4(data))),
-        lambda: Film(Frames(3, whole=False), 24),
+        broken_film,
     ),
     "weights": Case(
         WeightsDataset,

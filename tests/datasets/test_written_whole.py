@@ -24,7 +24,7 @@ moment = int(sys.argv[2])
 
 def hook(event, arguments):
     global moment
-    if event in ("open", "os.rename") and ".partial-" in str(arguments[0]):
+    if event in ("open", "os.rename", "os.link") and ".partial-" in str(arguments[0]):
         moment -= 1
         if moment == 0:
             os.kill(os.getpid(), signal.SIGKILL)
