@@ -75,13 +75,13 @@ def test_metrics_are_those_of_the_same_run(save, found):
     save(FigureDataset, "turn.png", FIRST, figure_of(OURS))
     save(FigureDataset, "turn.png", SECOND, figure_of(OTHER))
     save(FigureDataset, "accuracies.png", FIRST, figure_of(OURS))
-    save(FigureDataset, "label_curve_figure.png", FIRST, figure_of(OURS))
+    save(FigureDataset, "label_curve.png", FIRST, figure_of(OURS))
     save(MetricsDataset, "turn_metrics.json", FIRST, {"turn.size": 1.0})
     save(MetricsDataset, "turn_metrics.json", SECOND, {"turn.size": 2.0})
     save(MetricsDataset, "evaluate_metrics.json", FIRST, {"evaluate.labels": 3.0})
     save(MetricsDataset, "label_curve_metrics.json", SECOND, {"label_curve.a": 4.0})
     metrics = {result.name: result.metrics for result in found().found}
-    expected = {"accuracies": {"evaluate.labels": 3.0}, "label_curve_figure": {}, "turn": {"turn.size": 1.0}}
+    expected = {"accuracies": {"evaluate.labels": 3.0}, "label_curve": {}, "turn": {"turn.size": 1.0}}
     assert metrics == expected
 
 

@@ -123,10 +123,10 @@ def test_a_film_plays_when_it_is_asked_to_and_an_animation_when_it_is_opened(dra
 
 
 def test_sections_are_there_in_their_order_for_what_there_is_alone(drawn, film):
-    page, _ = page_of(drawn("accuracies"), film, drawn("latent_walk"), drawn("mine"))
+    page, _ = page_of(drawn("label_curve"), drawn("accuracies"), film, drawn("latent_walk"), drawn("mine"))
     expected = ["A walk through latent space", "What the features are worth", "More figures", "Settings"]
     assert page.said("h2") == expected
-    assert page.said("h3") == ["Latent walk", "Latent walk film", "Accuracies", "Mine"]
+    assert page.said("h3") == ["Latent walk", "Latent walk film", "Accuracies", "Label curve", "Mine"]
     targets = {attrs["href"].removeprefix("#") for attrs in page.all("a")}
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert targets <= set(ids)

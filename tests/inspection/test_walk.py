@@ -182,7 +182,8 @@ def test_a_conditional_walk_has_a_label_a_row(conditional):
     network = load_generator(conditional, CPU)
     expected = generate(network, route.z[2:3], labels=torch.tensor([2]))
     np.testing.assert_array_equal(drawn.images[2, 0], expected[0])
-    assert drawn.metrics["latent_walk.pixels.largest_step"] >= 1
+    for space in ("pixels", "features"):
+        assert drawn.metrics[f"latent_walk.{space}.largest_step"] >= 1
     assert find_route(conditional, WalkSettings(seeds=[4, 5, 6]), 0, None).labels.tolist() == [1, 2]
     found = annotated(conditional, a=[(0.1, 2), (0.2, 0), (0.3, 1)])
     assert find_route(conditional, WalkSettings(concepts=["a"]), 0, found).labels.tolist() == [2, 0]

@@ -20,7 +20,7 @@ from dcgan_pipeline.weights import Weights, read_settings
 GAN = "gan"  # the attribute that says which one something is of: the digest of its weights
 _PICTURES = (".png", ".gif", ".mp4")
 # Stages whose metrics have not the name of a figure.
-_METRICS = {"loss_curves": "train", "accuracies": "evaluate", "comparison_figure": "baselines"}
+_METRICS = {"loss_curves": "train", "accuracies": "evaluate", "comparison": "baselines"}
 _PANDAS = b"PANDAS_ATTRS"
 
 
@@ -88,7 +88,7 @@ class GanResultsDataset(_OfGan):
         return None
 
     def _metrics(self, name: str, version: str) -> dict[str, float]:
-        name = _METRICS.get(name, name.removesuffix("_figure"))
+        name = _METRICS.get(name, name)
         file = self._folder / f"{name}_metrics.json" / version / f"{name}_metrics.json"
         return json.loads(file.read_text()) if file.is_file() else {}
 

@@ -27,6 +27,7 @@ class Result:
     """One version of a catalog entry."""
 
     name: str
+    """Of its file: that of the entry, without the ``_figure`` that tells it from a table."""
     version: str
     file: Path
     title: str = ""
@@ -103,9 +104,10 @@ def gan_report(gan: Weights, results: Results, settings: ReportSettings) -> str:
 
 def _sections(pictures: list[Result], room: float) -> list[tuple[str, list[_Shown]]]:
     by_name = {result.name: result for result in pictures}
-    known = {name for names in SECTIONS.values() for name in names}
-    wanted = {**SECTIONS, "More figures": tuple(name for name in by_name if name not in known)}
-    sections = []
+    sections = {title: [name.removesuffix("_figure") for name in names] for title, names in SECTIONS.items()}
+    known = {name for names in sections.values() for name in names}
+    wanted = {**sections, "More figures": tuple(name for name in by_name if name not in known)}
+    found = []
     for title, names in wanted.items():
         shown = []
         for result in (by_name[name] for name in names if name in by_name):
@@ -113,8 +115,8 @@ def _sections(pictures: list[Result], room: float) -> list[tuple[str, list[_Show
             shown.append(_shown(result, size <= room))
             room -= size if size <= room else 0
         if shown:
-            sections.append((title, shown))
-    return sections
+            found.append((title, shown))
+    return found
 
 
 def _shown(result: Result, fits: bool) -> _Shown:

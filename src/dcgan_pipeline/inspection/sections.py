@@ -5,9 +5,7 @@ SECTIONS = {
     "A walk through latent space": ("latent_walk", "latent_walk_film"),
     "Training": ("loss_curves", "diagnostic_curves", "training_animation"),
     "What the discriminator sees": ("guided_backpropagation", "activation_maximisation"),
-    "What the generator draws with": (
-        *("forgetting", "forgetting_curve", "vector_arithmetic", "turn", "edit_scores", "edit_scores_figure"),
-    ),
+    "What the generator draws with": (*("forgetting", "forgetting_curve", "vector_arithmetic", "turn", "edit_scores"),),
     "Memory or structure": ("projection",),
     "What the features are worth": ("accuracies", "confusion_matrix", "label_curve_figure", "comparison_figure"),
 }

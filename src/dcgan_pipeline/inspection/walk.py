@@ -12,25 +12,23 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.gan import statistics
 from dcgan_pipeline.gan.conditional import ConditionalGenerator, build_generator, labels_in_turn
 from dcgan_pipeline.gan.data import to_pixels
-from dcgan_pipeline.gan.networks import Discriminator, Generator, initialise
+from dcgan_pipeline.gan.networks import Generator, initialise
 from dcgan_pipeline.gan.sampling import BATCH, draw_latent, load_discriminator, load_generator, sample_latents
 from dcgan_pipeline.gan.settings import Architecture
 from dcgan_pipeline.inspection.annotations import Annotations, labels_of, latent_of
 from dcgan_pipeline.inspection.canvas import new_figure, printable, show, tile
 from dcgan_pipeline.inspection.film import Film, even
 from dcgan_pipeline.inspection.settings import FilmSettings, WalkSettings
+from dcgan_pipeline.inspection.spaces import Space, spaces
 from dcgan_pipeline.randomness import torch_stream
 from dcgan_pipeline.weights import Weights
 
 Path = Literal["straight", "spherical"]
-_GREY = 127.5  # grey levels to a unit of images in [-1, 1]
-_GRID = 4  # that every layer of D is max-pooled to (paper 5.1)
 _JUMP = 0.9  # of a step in one of its halves
 _TILES = 16  # classes of a film at most
 
@@ -148,8 +146,7 @@ class Walk:
 def walk(gan: Weights, route: Route, settings: WalkSettings, seed: int, device: torch.device) -> Walk:
     """Generate the images of a walk, and measure its steps.
 
-    A distance is the root of the mean square of the differences, in grey levels (``pixels``) or in D's features, every
-    convolution max-pooled to 4 x 4 (``features``; only for a D that takes images alone). Of each line:
+    A distance is that of :func:`~dcgan_pipeline.inspection.spaces.spaces`. Of each line:
 
     - ``largest_step``: the largest step between neighbours against the mean. The cross-fade of the two ends, which is a
       straight line in pixels, has 1 there by definition; ``features.cross_fade`` is what it has in D's features. One
@@ -161,7 +158,7 @@ def walk(gan: Weights, route: Route, settings: WalkSettings, seed: int, device: 
     ``untrained`` are those of the same walk in the pixels of a G with fresh weights, drawn by the seed: a smooth walk
     rules jumps out, and does not show that anything was learned.
     """
-    network, space = load_generator(gan, device), _features(gan, device)
+    network, known = load_generator(gan, device), spaces(load_discriminator(gan, device))
     fresh = _untrained(gan, seed, device)
     z = interpolate(route.z, 2 * settings.steps - 1, settings.path, gan.settings["train"]["latent"])
     images, measured = [], []
@@ -169,12 +166,11 @@ def walk(gan: Weights, route: Route, settings: WalkSettings, seed: int, device: 
         label = None if route.labels is None else route.labels[row]
         x = _images(network, z[row], label)  # (2 * steps - 1, C, S, S)
         images.append(to_pixels(x[::2]))
-        found = {"pixels": _smoothness(x.flatten(1) * _GREY)}
-        found["untrained"] = _smoothness(_images(fresh, z[row], label).flatten(1) * _GREY)
-        if space is not None:
-            found["features"] = _smoothness(space(x))
-            share = torch.linspace(0, 1, len(x), device=x.device)[:, None, None, None]
-            found["cross_fade"] = _smoothness(space(x[:1].lerp(x[-1:], share)))
+        there = None if label is None else label.to(device)
+        found = {name: _smoothness(_described(space, x, there)) for name, space in known.items()}
+        found["untrained"] = _smoothness(known["pixels"](_images(fresh, z[row], label)))
+        share = torch.linspace(0, 1, len(x), device=x.device)[:, None, None, None]
+        found["cross_fade"] = _smoothness(_described(known["features"], x[:1].lerp(x[-1:], share), there))
         measured.append(found)
     return Walk(np.stack(images), _metrics(measured))
 
@@ -199,18 +195,9 @@ def _images(network: Generator | ConditionalGenerator, z: Tensor, label: Tensor 
     return torch.cat([network(*(x.to(device) for x in part)).float() for part in parts])
 
 
-def _features(gan: Weights, device: torch.device):  # type: ignore[no-untyped-def]
-    """D's features of images in [-1, 1], as a function; none where D needs a label too."""
-    network = load_discriminator(gan, device)
-    if not isinstance(network, Discriminator):
-        return None
-
-    def of(x: Tensor) -> Tensor:
-        parts = [network.activations(part) for part in x.split(BATCH)]
-        pooled = [torch.cat([F.adaptive_max_pool2d(h, _GRID).flatten(1) for h in maps], dim=1) for maps in parts]
-        return torch.cat(pooled)
-
-    return of
+def _described(space: Space, x: Tensor, label: Tensor | None) -> Tensor:
+    """Vectors of images of one class, (n, d)."""
+    return torch.cat([space(part, *(() if label is None else (label.repeat(len(part)),))) for part in x.split(BATCH)])
 
 
 def _smoothness(vectors: Tensor) -> dict[str, float] | None:
