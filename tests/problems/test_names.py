@@ -20,7 +20,7 @@ def everything():
         ({"to_outputs": ["region"]}, "did you mean regions?"),
         ({"from_inputs": ["imges"]}, "did you mean images?"),
         ({"node_namespaces": ["fces"]}, "did you mean faces?"),
-        ({"tags": ["fces"]}, "the tags of nodes are baselines, dedup"),
+        ({"tags": ["fces"]}, "the tags of nodes are activation_maximisation, "),
         ({"node_names": ["sample.draw_images"]}, "must be in the pipelines that run"),
     ],
 )
