@@ -51,6 +51,7 @@ def test_the_stages_are_those_of_the_design_and_the_default_is_all_of_them():
     tools = {
         "annotated_edits",
         "judged_annotated_edits",
+        "gan_report",
         "dedup_apart",
         "dedup_new",
         "baselines",
