@@ -85,7 +85,8 @@ def _remove_leftovers(entry: Path, versioned: bool) -> None:
             lock.acquire(timeout=0)
         except Timeout:
             continue
-        _remove(partial)
+        for path in (partial, *partial.parent.glob(f".partial-*-{partial.name}")):  # what wrote it whole itself
+            _remove(path)
         _lock_file(partial).unlink(missing_ok=True)  # under the lock: one who waits for it sees that it is gone
         lock.release()
         _remove_empty(partial.parent)
