@@ -106,7 +106,7 @@ def test_the_table_of_the_page_is_what_the_benchmark_prints(capsys):
         (["--params=source=010,seed=1"], {"source": "010", "seed": 1}),
         (["--params", "source=a=b", '--params="checkpoints=/a,b"'], {"source": "a=b", "checkpoints": "/a,b"}),
         ([], {}),
-        (["--config=run.yml"], {"train": {"steps": 7}, "source": 8}),  # YAML: a path as a number is refused later
+        (["--config=run.yml"], {"train": {"steps": 7}, "source": "010"}),
         (["--config=text.yml"], {"source": "010"}),
         (["--config=run.yml", "--params=seed=3"], {"seed": 3}),
     ],
@@ -115,7 +115,7 @@ def test_the_command_reads_params_and_kedro_the_rest(arguments, expected, tmp_pa
     from dcgan_pipeline.cli import run
 
     monkeypatch.chdir(tmp_path)
-    Path("run.yml").write_text("run: {params: {train: {steps: 7}, source: 010}, tags: train}")
+    Path("run.yml").write_text("run: {params: {train: {steps: 7}, source: '010'}, tags: train}")
     Path("text.yml").write_text("run: {params: source=010}")
     monkeypatch.setattr(run, "callback", lambda **options: click.echo(repr(options["params"])))
     result = CliRunner().invoke(run, arguments, catch_exceptions=False)

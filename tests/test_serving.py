@@ -84,7 +84,8 @@ def test_the_model_is_code_and_safetensors_and_no_pickle(gan, logged):
     beside = {name for name in files if not name.startswith("code/")}
     assert {"MLmodel", "mlflow_model.py", "artifacts/generator.safetensors", "requirements.txt"} <= beside
     assert {Path(name).suffix for name in beside} == {"", ".py", ".safetensors", ".txt", ".yaml", ".json"}
-    assert {Path(name).suffix for name in files - beside} == {".py", ".json", ".typed"}
+    pages = {".html", ".j2", ".css", ".js", ".svg"}  # templates of the package
+    assert {Path(name).suffix for name in files - beside} == {".py", ".json", ".typed", *pages}
     requirements = (logged / "requirements.txt").read_text().split()
     assert f"torch=={torch.__version__.partition('+')[0]}" in requirements
     weights = Weights.load(logged / "artifacts/generator.safetensors")
