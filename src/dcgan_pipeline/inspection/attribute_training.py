@@ -93,10 +93,10 @@ def draw_rows(rows: Rows, settings: LearningSettings, seed: int) -> tuple[Rows, 
     """
     drawn = numpy_stream(seed, "attribute images").permutation(rows)[: settings.images]
     count = round(settings.held_out * len(drawn))
-    if not 0 < count < len(drawn) or len(drawn) - count < settings.batch_size:
+    if count < 1 or len(drawn) - count < 2:
         raise InputError(
-            f"an attribute model needs {settings.batch_size} images to learn from (attributes.model.batch_size) and "
-            f"one to be measured on, got {len(drawn)} in all; lower attributes.model.batch_size, or add images"
+            f"an attribute model needs two images to learn from and one to be measured on, got {len(drawn)} in all and "
+            f"attributes.model.held_out {settings.held_out}; add images, or change that"
         )
     return np.sort(drawn[count:]), np.sort(drawn[:count])
 
@@ -144,7 +144,7 @@ def _train(
     )
     batches = _Batches(known, judged, settings, seed, device)
     changes = torch_stream(seed, "attribute model", "dropout")
-    drawn = islice(row_batches(rows, settings.batch_size, seed, start=0), settings.steps)
+    drawn = islice(row_batches(rows, min(settings.batch_size, len(rows)), seed, start=0), settings.steps)
     for x, values, pixels in track(map(batches.read, drawn), "attributes: model", settings.steps):
         optimizer.zero_grad()
         kept = _kept(network, len(x), settings.dropout, changes, device)
