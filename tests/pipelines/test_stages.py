@@ -186,7 +186,9 @@ def test_the_authors_schedule_trains_through_the_graph(project):
 def test_a_gan_of_other_images_is_never_shown_beside_these(project):
     project.run("unsupervised")
     project.run("faces,preprocess,dedup", params={"preprocess": {"resample": "box"}})
-    with pytest.raises(InputError, match=r"gan and images and (records and )?duplicates must come from the same preprocessing run"):
+    with pytest.raises(
+        InputError, match=r"gan and images and (records and )?duplicates must come from the same preprocessing run"
+    ):
         project.run("visualize")
 
 
