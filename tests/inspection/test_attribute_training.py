@@ -133,8 +133,8 @@ def test_unknown_values_pull_at_nothing():
 
 
 def test_too_few_images_and_attributes_that_do_not_vary_are_one_line(known):
-    with pytest.raises(InputError, match="needs 64 images to learn from"):
-        draw_rows(np.arange(70), LearningSettings(), 0)
+    with pytest.raises(InputError, match=r"needs two images to learn from and one to be measured on, got 2 in all"):
+        draw_rows(np.arange(2), LearningSettings(), 0)
     table = known.table[["same"]].copy()
     table.attrs = {KINDS: ["binary"]}
     nothing = KnownImages(known.images, table, known.maps)
