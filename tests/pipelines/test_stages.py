@@ -73,7 +73,7 @@ def test_each_stage_runs_alone_after_the_ones_before(project):
         project.run(stage)
         assert len(project.versions(output)) == 1
     project.run("dedup")  # again: a new version, and nothing else has changed
-    assert [len(project.versions(name)) for name in outputs] == [1, 1, 2, 1, 1, 1, 1, 1]
+    assert [len(project.versions(name)) for name in outputs] == [1, 1, 2, 1, 1, 1, 1, 1, 1]
     assert [run.info.run_name for run in project.mlflow_runs()] == ["dedup", *reversed(ORDER)]
     project.run("evaluate", params={"evaluate": {"labels_per_class": "all"}})  # one draw, which has no spread
     assert project.load("evaluation")["labels"].iloc[0] == 1257
