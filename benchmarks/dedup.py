@@ -22,6 +22,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from dcgan_pipeline.hashing import similarity as pictures
 from dcgan_pipeline.hashing.audit import ALTERATIONS
 from dcgan_pipeline.hashing.autoencoder import train_autoencoder
 from dcgan_pipeline.hashing.codes import Encoder, compute_codes
-from dcgan_pipeline.hashing.groups import Hashed, find_duplicates
+from dcgan_pipeline.hashing.groups import Hashed, compare, find_duplicates
 from dcgan_pipeline.hashing.neighbours import code_tables
 from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import crop_and_resize
@@ -178,9 +179,7 @@ def checked_curve(hashed: Hashed, copies: Any, coded: Any, rows: Any, true: NDAr
     with code_tables(hashed.codes.shape[1], OURS.memory) as tables:
         tables.add("codes", hashed.codes)
         for a, b, _ in tables.near_codes("codes", "codes", OURS.radius, OURS.probes):
-            found.append(
-                np.stack([a, b, 1e6 * pictures.similarity(hashed.thumbnails[a], hashed.thumbnails[b])], axis=1)
-            )
+            found.append(np.stack([a, b, 1e6 * compare(hashed, hashed, a, b)], axis=1))
     pairs = np.concatenate(found).astype(np.int64)
     known = dict(zip(pairs[:, 0] * len(hashed.codes) + pairs[:, 1], pairs[:, 2] / 1e6, strict=True))
     own = np.array([known.get(a * len(hashed.codes) + b, -1.0) for a, b in np.sort(true, axis=1)])
@@ -188,7 +187,8 @@ def checked_curve(hashed: Hashed, copies: Any, coded: Any, rows: Any, true: NDAr
     planted = {}
     for kind, copy in copies.items():
         near = (coded[kind] != bits[rows]).sum(1) <= OURS.radius
-        planted[kind] = np.where(near, pictures.similarity(hashed.thumbnails[rows], copy), -1)
+        altered_set = replace(hashed, thumbnails=copy, images=copy)  # type: ignore[arg-type]  # arrays in memory
+        planted[kind] = np.where(near, compare(hashed, altered_set, rows, np.arange(len(rows))), -1)
     for threshold in (0.9, 0.8, 0.75, 0.65, 0.55, 0.5, 0.4):
         shares = " | ".join(f"{100 * np.mean(value >= threshold):.0f}" for value in planted.values())
         flagged = int((pairs[:, 2] / 1e6 >= threshold).sum())

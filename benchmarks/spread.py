@@ -1,0 +1,58 @@
+"""Whether what was found of one GAN holds for others: metrics of several runs, with their mean and spread.
+
+    for seed in 0 1 2; do kedro run --env=scenes --params=seed=$seed; done
+    python benchmarks/spread.py --env=scenes --runs=3
+    python benchmarks/spread.py --env=scenes --runs=3 turn forgetting_curve
+
+Run it in the project where the runs were made. It reads the newest versions that every metrics entry has; ± is one
+standard deviation over the runs, with n - 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import Version
+
+from dcgan_pipeline.datasets.metrics import MetricsDataset
+
+FIGURES = (
+    *("train", "evaluate", "attributes", "found_annotations", "latent_walk", "nearest_images"),
+    *("guided_backpropagation", "activation_maximisation", "projection"),
+    *("forgetting", "forgetting_curve", "vector_arithmetic", "turn", "edit_scores"),
+)
+
+
+def metrics_of(entry: MetricsDataset, version: str) -> dict[str, float]:
+    """Load one version of an entry."""
+    return MetricsDataset(filepath=str(entry._filepath), version=Version(version, None)).load()
+
+
+def main() -> None:
+    """Print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", nargs="*", default=FIGURES)
+    parser.add_argument("--env", default=None)
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    bootstrap_project(Path.cwd())
+    with KedroSession.create(env=arguments.env) as session:
+        catalog = session.load_context().catalog
+        entries = [catalog.get(f"{figure}_metrics") for figure in arguments.figures]
+    shared = set.intersection(*(set(entry.list_versions(full_path=False)) for entry in entries))
+    versions = sorted(shared)[-arguments.runs :]
+    rows = {v: {k: x for entry in entries for k, x in metrics_of(entry, v).items()} for v in versions}
+    table = pd.DataFrame(rows)
+    print(f"| metric | {' | '.join(versions)} | mean ± spread |\n|{'---|' * (len(versions) + 2)}")
+    for name, values in zip(table.index, table.to_numpy(np.float64), strict=True):
+        each = " | ".join(f"{value:.4g}" for value in values)
+        print(f"| `{name}` | {each} | {np.nanmean(values):.3g} ± {np.nanstd(values, ddof=1):.2g} |")
+
+
+if __name__ == "__main__":
+    main()
