@@ -14,8 +14,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from numpy.typing import NDArray
 
+from dcgan_pipeline.attributes.model import AttributeModel, load_attribute_model
 from dcgan_pipeline.gan.sampling import sample
-from dcgan_pipeline.inspection.attribute_model import AttributeModel, load_attribute_model
 from dcgan_pipeline.randomness import numpy_stream
 
 COUNT = 2000  # images, and samples

@@ -22,6 +22,7 @@ import yaml
 from dcgan_pipeline.arrays import ShardedArray, write_shards
 from dcgan_pipeline.devices import resolve_device
 from dcgan_pipeline.engine import EngineSettings
+from dcgan_pipeline.figures import training as gan_figures
 from dcgan_pipeline.gan.sampling import sample
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.gan.train import TrainedGan, train_gan
@@ -29,7 +30,6 @@ from dcgan_pipeline.imaging.crop import crop_and_resize
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-from dcgan_pipeline.inspection import gan_figures
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -33,14 +33,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dcgan_pipeline.arrays import ShardedArray, write_shards
+from dcgan_pipeline.dedup import similarity as pictures
+from dcgan_pipeline.dedup.audit import ALTERATIONS
+from dcgan_pipeline.dedup.autoencoder import train_autoencoder
+from dcgan_pipeline.dedup.codes import Encoder, compute_codes
+from dcgan_pipeline.dedup.groups import Hashed, compare, find_duplicates
+from dcgan_pipeline.dedup.neighbours import code_tables
+from dcgan_pipeline.dedup.settings import DedupSettings
 from dcgan_pipeline.engine import EngineSettings
-from dcgan_pipeline.hashing import similarity as pictures
-from dcgan_pipeline.hashing.audit import ALTERATIONS
-from dcgan_pipeline.hashing.autoencoder import train_autoencoder
-from dcgan_pipeline.hashing.codes import Encoder, compute_codes
-from dcgan_pipeline.hashing.groups import Hashed, compare, find_duplicates
-from dcgan_pipeline.hashing.neighbours import code_tables
-from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import crop_and_resize
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.regions import find_regions

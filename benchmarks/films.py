@@ -33,7 +33,7 @@ def frames(count: int) -> Iterator[np.ndarray]:
 
 def write_ours(path: str, count: int) -> None:
     """As the project does: PyAV's H.264."""
-    from dcgan_pipeline.inspection.film import Film
+    from dcgan_pipeline.visualize.film import Film
 
     Film(lambda: frames(count), RATE).write_mp4(path)
 

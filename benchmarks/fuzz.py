@@ -28,12 +28,12 @@ from odd_images import Made, good_images, images
 from rich import reconfigure
 
 from dcgan_pipeline.arrays import ShardedArray, write_shards
+from dcgan_pipeline.dedup.autoencoder import train_autoencoder
+from dcgan_pipeline.dedup.codes import compute_codes
+from dcgan_pipeline.dedup.groups import Hashed, find_duplicates, kept_rows
+from dcgan_pipeline.dedup.settings import DedupSettings
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.hashing.autoencoder import train_autoencoder
-from dcgan_pipeline.hashing.codes import compute_codes
-from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, kept_rows
-from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import crop_and_resize
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.regions import find_regions

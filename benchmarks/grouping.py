@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
-from dcgan_pipeline.hashing.neighbours import code_tables
+from dcgan_pipeline.dedup.neighbours import code_tables
 
 SHARD = 1 << 20
 

@@ -25,11 +25,11 @@ from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
 from dcgan_pipeline.gan.sampling import load_discriminator
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.inspection.exciting import AnyDiscriminator
-from dcgan_pipeline.inspection.guided import trace
-from dcgan_pipeline.inspection.guided_figure import look_into_discriminator
-from dcgan_pipeline.inspection.pile import Pile
-from dcgan_pipeline.inspection.view_settings import GuidedBackpropagationSettings
+from dcgan_pipeline.visualize.exciting import AnyDiscriminator
+from dcgan_pipeline.visualize.guided import trace
+from dcgan_pipeline.visualize.guided_figure import look_into_discriminator
+from dcgan_pipeline.visualize.training_images import Pile
+from dcgan_pipeline.visualize.view_settings import GuidedBackpropagationSettings
 
 SIDE, CPU = 64, torch.device("cpu")
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from dcgan_pipeline.attributes.model import AttributeModel, AttributeNetwork, Judged
+from dcgan_pipeline.edits.forgetting import choose_layer, without
+from dcgan_pipeline.edits.forgetting_curve import Dropping, counts_of, measure
+from dcgan_pipeline.edits.latents import Latents, Network, draw
+from dcgan_pipeline.edits.settings import ForgettingCurveSettings
 from dcgan_pipeline.gan.data import to_pixels
 from dcgan_pipeline.gan.sampling import load_generator
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.inspection.attribute_model import AttributeModel, AttributeNetwork, Judged
-from dcgan_pipeline.inspection.edit_settings import ForgettingCurveSettings
-from dcgan_pipeline.inspection.forgetting import choose_layer, without
-from dcgan_pipeline.inspection.forgetting_curve import Dropping, counts_of, measure
-from dcgan_pipeline.inspection.latents import Latents, Network, draw
 
 SIDE, CPU = 64, torch.device("cpu")
 _BATCH = 64

@@ -58,7 +58,7 @@ IMPORTS = (
     *("kedro.framework.session", "kedro_mlflow.framework.hooks", "matplotlib.pyplot", "mlflow.tracking"),
     *("mlflow.store.tracking.sqlalchemy_store", "torch._dynamo", "dcgan_pipeline.hooks", "dcgan_pipeline.imaging.crop"),
     *(f"dcgan_pipeline.datasets.{name}" for name in ("figure", "metrics", "raw_images", "table", "weights")),
-    *("dcgan_pipeline.hashing.autoencoder", "dcgan_pipeline.inspection.data_figures"),
+    *("dcgan_pipeline.dedup.autoencoder", "dcgan_pipeline.figures.data"),
 )
 # On the path of every process that a run starts: a worker that is the first to come so far kills itself.
 WORKER = """

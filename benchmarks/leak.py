@@ -24,23 +24,23 @@ from PIL import Image, ImageDraw
 from rich import reconfigure
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, ShardFiles, write_shards
+from dcgan_pipeline.dedup.autoencoder import train_autoencoder
+from dcgan_pipeline.dedup.codes import compute_codes
+from dcgan_pipeline.dedup.groups import Hashed, find_duplicates, kept_rows
+from dcgan_pipeline.dedup.settings import DedupSettings
 from dcgan_pipeline.engine import EngineSettings
+from dcgan_pipeline.evaluation.compare import PIXELS, compare_features
+from dcgan_pipeline.evaluation.copies import Parts, keep_groups_together, mark_copies
+from dcgan_pipeline.evaluation.features import discriminator_features
+from dcgan_pipeline.evaluation.report import OURS
+from dcgan_pipeline.evaluation.settings import EvaluateSettings, FeaturesSettings
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.gan.train import train_gan
-from dcgan_pipeline.hashing.autoencoder import train_autoencoder
-from dcgan_pipeline.hashing.codes import compute_codes
-from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, kept_rows
-from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import crop_and_resize
 from dcgan_pipeline.imaging.open_source import Split, open_source
 from dcgan_pipeline.imaging.regions import find_regions
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.imaging.sources import ImageSource
-from dcgan_pipeline.representation.compare import PIXELS, compare_features
-from dcgan_pipeline.representation.copies import Parts, keep_groups_together, mark_copies
-from dcgan_pipeline.representation.features import discriminator_features
-from dcgan_pipeline.representation.report import OURS
-from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
 
 CPU = torch.device("cpu")
 SMALL = {"steps": 40, "epochs": None, "batch_size": 16, "architecture": {"width": 8}, "precision": "float32"}

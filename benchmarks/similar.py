@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dcgan_pipeline.arrays import ShardedArray, write_shards
-from dcgan_pipeline.hashing.audit import ALTERATIONS
-from dcgan_pipeline.hashing.groups import Hashed, agree
-from dcgan_pipeline.hashing.settings import DedupSettings
+from dcgan_pipeline.dedup.audit import ALTERATIONS
+from dcgan_pipeline.dedup.groups import Hashed, agree
+from dcgan_pipeline.dedup.settings import DedupSettings
 from dcgan_pipeline.imaging.crop import channels_first
 
 SIDE, COUNT, COPIED = 256, 40, 20

@@ -32,10 +32,10 @@ from sklearn.svm import LinearSVC
 from torch.nn import functional as F
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
-from dcgan_pipeline.gan import statistics as norm_statistics
+from dcgan_pipeline.evaluation.svm import LinearModel, fit_path, predict
+from dcgan_pipeline.gan import batch_norm_statistics
 from dcgan_pipeline.gan.networks import Discriminator, initialise
 from dcgan_pipeline.gan.settings import Architecture, presets
-from dcgan_pipeline.representation.svm import LinearModel, fit_path, predict
 
 PRESETS = {28_672: "imagenet32", 7_168: "svhn32"}
 CLASSES, TEST, BATCH = 10, 10_000, 250
@@ -64,7 +64,7 @@ def write_features(count: int, columns: int, folder: Path) -> tuple[ShardedArray
         network = Discriminator(settings if isinstance(settings, Architecture) else Architecture(**settings))
         generator = torch.Generator().manual_seed(0)
         initialise(network, generator)
-        norm_statistics.recompute(network, [draw_images(128, generator)[0] for _ in range(4)])
+        batch_norm_statistics.recompute(network, [draw_images(128, generator)[0] for _ in range(4)])
         network.to(memory_format=torch.channels_last)
         labels = []
 

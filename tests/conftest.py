@@ -24,6 +24,7 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 import pytest
 import torch
 import yaml
+from drawings import pile, rendered, tiny_gan  # noqa: F401  # fixtures
 
 from dcgan_pipeline.arrays import ArrayChunks, ShardedArray, write_shards
 from dcgan_pipeline.engine import start_ray

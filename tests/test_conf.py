@@ -12,18 +12,18 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from dcgan_pipeline.attributes.settings import AttributesSettings
 from dcgan_pipeline.cli import run
 from dcgan_pipeline.config_loader import ProjectConfigLoader
+from dcgan_pipeline.dedup.settings import DedupSettings
+from dcgan_pipeline.edits.settings import EditsSettings
+from dcgan_pipeline.evaluation.settings import EvaluateSettings, FeaturesSettings
 from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
-from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hooks.given import Readers, refuse_unread
 from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
-from dcgan_pipeline.inspection.edit_settings import EditsSettings
-from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
 from dcgan_pipeline.parameters import read_params
 from dcgan_pipeline.pipeline_registry import register_pipelines
-from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
+from dcgan_pipeline.visualize.settings import SampleSettings, VisualizeSettings
 
 REPOSITORY = Path(__file__).parents[1]
 ENVIRONMENTS = sorted(path.name for path in (REPOSITORY / "conf").iterdir() if path.is_dir() and path.name != "local")

@@ -35,15 +35,15 @@ class SharedSettings(Settings):
 
 def stage_settings() -> dict[str, type[Settings]]:
     """Return the settings classes by name."""
+    from dcgan_pipeline.attributes.settings import AttributesSettings
+    from dcgan_pipeline.dedup.settings import DedupSettings
+    from dcgan_pipeline.edits.settings import EditsSettings
     from dcgan_pipeline.engine import EngineSettings
+    from dcgan_pipeline.evaluation.baselines import BaselinesSettings
+    from dcgan_pipeline.evaluation.settings import EvaluateSettings, FeaturesSettings
     from dcgan_pipeline.gan.settings import ImportSettings, TrainSettings
-    from dcgan_pipeline.hashing.settings import DedupSettings
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-    from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
-    from dcgan_pipeline.inspection.edit_settings import EditsSettings
-    from dcgan_pipeline.inspection.settings import SampleSettings, VisualizeSettings
-    from dcgan_pipeline.representation.baselines import BaselinesSettings
-    from dcgan_pipeline.representation.settings import EvaluateSettings, FeaturesSettings
+    from dcgan_pipeline.visualize.settings import SampleSettings, VisualizeSettings
 
     return {
         "engine": EngineSettings,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcgan_pipeline.annotate.changes import Change, as_float32
+from dcgan_pipeline.edits.annotations import Annotations
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.inspection.annotations import Annotations
 
 EMPTY = Annotations(gan="1f")
 ONE, OTHER = {"z": [0.5, -0.25], "label": None}, {"z": [1, 0], "label": None}

@@ -2,8 +2,8 @@ import pytest
 
 from dcgan_pipeline.annotate.changes import Change, Step
 from dcgan_pipeline.annotate.session import History, Session, StaleError
+from dcgan_pipeline.edits.annotations import Annotations
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.inspection.annotations import Annotations
 
 
 class Kept:

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from dcgan_pipeline.annotate.store import Store, after, at
+from dcgan_pipeline.edits.annotations import Annotations, Exemplar
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.inspection.annotations import Annotations, Exemplar
 
 EARLY, LATE = "2026-01-31T12.00.00.000Z", "2999-12-31T23.59.59.999Z"
 

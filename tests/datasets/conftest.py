@@ -30,7 +30,7 @@ from dcgan_pipeline.datasets.metrics import MetricsDataset
 from dcgan_pipeline.datasets.sharded_array import ShardedArrayDataset
 from dcgan_pipeline.datasets.table import TableDataset
 from dcgan_pipeline.datasets.weights import WeightsDataset
-from dcgan_pipeline.inspection.film import Film, read_mp4
+from dcgan_pipeline.visualize.film import Film, read_mp4
 from dcgan_pipeline.weights import Weights
 
 

@@ -3,7 +3,7 @@ import pytest
 from kedro.io import DatasetError
 
 from dcgan_pipeline.datasets.film import FilmDataset
-from dcgan_pipeline.inspection.film import Film
+from dcgan_pipeline.visualize.film import Film
 
 
 def frames():

@@ -12,8 +12,8 @@ from dcgan_pipeline.datasets.gan_results import GanAnnotationsDataset, GanResult
 from dcgan_pipeline.datasets.metrics import MetricsDataset
 from dcgan_pipeline.datasets.table import TableDataset
 from dcgan_pipeline.datasets.weights import WeightsDataset
-from dcgan_pipeline.inspection.canvas import new_figure
-from dcgan_pipeline.inspection.film import Film
+from dcgan_pipeline.figures.canvas import new_figure
+from dcgan_pipeline.visualize.film import Film
 from dcgan_pipeline.weights import Weights
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))

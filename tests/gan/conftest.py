@@ -76,7 +76,7 @@ def folder(tmp_path):
 def dying(monkeypatch):
     """Let G die after ``DEATH`` minibatches, until training has gone back as often as ``dying(times)`` says."""
     state = {"times": 0, "now": 0}
-    update, take_other_numbers = Trainer.update, Trainer.take_other_numbers
+    update, reseed_noise = Trainer.update, Trainer.reseed_noise
 
     def updated(self, *batch):
         found = update(self, *batch)
@@ -87,7 +87,7 @@ def dying(monkeypatch):
 
     def counted(self, number):
         state["now"] = number
-        take_other_numbers(self, number)
+        reseed_noise(self, number)
 
     monkeypatch.setattr(Trainer, "update", updated)
     monkeypatch.setattr(Trainer, "take_other_numbers", counted)

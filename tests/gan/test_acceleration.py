@@ -75,12 +75,12 @@ def test_a_compiled_network_computes_the_same(mode):
     trainer = Trainer(SMALL.model_copy(update={"image_size": 8}), TrainSettings(steps=1, compile=mode), 0, CPU)
     network, x = trainer.discriminator, torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     found = []
-    for judge in (network, trainer._judge):
+    for judge in (network, trainer._discriminate):
         network.zero_grad()
         logits = judge(x)
         logits.sum().backward()
         found.append([logits.detach(), *(value.grad.clone() for value in network.parameters())])
-    assert trainer._judge is not network
+    assert trainer._discriminate is not network
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     plain = Trainer(trainer.architecture, TrainSettings(steps=1), 0, CPU)

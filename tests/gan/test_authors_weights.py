@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan import authors_weights, statistics
+from dcgan_pipeline.gan import authors_weights, batch_norm_statistics
 from dcgan_pipeline.gan.authors_weights import convert_arrays, load_authors_weights, read_arrays
 from dcgan_pipeline.gan.data import statistics_batches, to_pixels
 from dcgan_pipeline.gan.networks import Discriminator, Generator
@@ -158,7 +158,7 @@ def test_statistics_are_those_of_fresh_z_and_of_samples(arrays, gan):
     z = [draw_latent(128, 100, "normal", noise) for _ in range(BATCHES)]
     samples = [generator.train()(batch).detach() for batch in z]
     for network, batches, prefix in ((generator, z, "generator."), (discriminator, samples, "discriminator.")):
-        statistics.recompute(network, batches)
+        batch_norm_statistics.recompute(network, batches)
         for name, value in network.state_dict().items():
             if "running" in name:
                 torch.testing.assert_close(value, gan.part(prefix)[name])
@@ -171,7 +171,7 @@ def test_with_images_the_discriminators_statistics_are_theirs(arrays, gan, store
     assert found.settings["images_id"] == "abc"
     assert "images_id" not in gan.settings
     network = load_discriminator(gan, CPU)
-    statistics.recompute(network, statistics_batches(images, rows, 3, CPU))
+    batch_norm_statistics.recompute(network, statistics_batches(images, rows, 3, CPU))
     for name, value in network.state_dict().items():
         if "running" in name:
             torch.testing.assert_close(value, found.part("discriminator.")[name])

@@ -12,7 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan import conditional, networks, statistics
+from dcgan_pipeline.evaluation.features import discriminator_features, untrained_discriminator
+from dcgan_pipeline.evaluation.settings import FeaturesSettings
+from dcgan_pipeline.gan import batch_norm_statistics, conditional, networks
 from dcgan_pipeline.gan.conditional import (
     build_discriminator,
     build_generator,
@@ -27,8 +29,6 @@ from dcgan_pipeline.gan.settings import Architecture, TrainSettings, presets
 from dcgan_pipeline.gan.train import train_gan
 from dcgan_pipeline.gan.trainer import Trainer
 from dcgan_pipeline.randomness import torch_stream
-from dcgan_pipeline.representation.features import discriminator_features, untrained_discriminator
-from dcgan_pipeline.representation.settings import FeaturesSettings
 from dcgan_pipeline.weights import Weights
 
 CPU = torch.device("cpu")
@@ -290,10 +290,10 @@ def test_g_learns_to_draw_the_digit_that_is_asked_for(stored, tmp_path):
 def test_the_result_has_statistics_of_its_training_images_and_labels(train, array):
     network = load_discriminator(train(rows=np.arange(20)).gan, CPU)
     found = {name: value.clone() for name, value in network.named_buffers() if "running" in name}
-    statistics.recompute(network, statistics_batches(array, np.arange(20), 0, CPU, LABELS))
+    batch_norm_statistics.recompute(network, statistics_batches(array, np.arange(20), 0, CPU, LABELS))
     assert found
     assert all(torch.equal(value, network.get_buffer(name)) for name, value in found.items())
-    statistics.recompute(network, statistics_batches(array, np.arange(20), 0, CPU, LABELS[::-1].copy()))
+    batch_norm_statistics.recompute(network, statistics_batches(array, np.arange(20), 0, CPU, LABELS[::-1].copy()))
     assert not all(torch.equal(value, network.get_buffer(name)) for name, value in found.items())
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dcgan_pipeline.gan.diagnostics import COLUMNS, Watch, compare, gradient_norm, look
-from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings
+from dcgan_pipeline.gan.diagnostics import COLUMNS, CollapseMonitor, compare, gradient_norm, look
+from dcgan_pipeline.gan.monitor_settings import DiagnosticsSettings
 
 HEALTHY = {
     "accuracy_real": 0.8,
@@ -35,7 +35,7 @@ def images(seed, count=9, shape=(3, 8, 8)):
 
 def watched(rows, **values):
     """What a watch says of rows 25 steps apart, as (step, first words)."""
-    watch = Watch(DiagnosticsSettings(**{"warm_up": 0, "patience": 1} | values))
+    watch = CollapseMonitor(DiagnosticsSettings(**{"warm_up": 0, "patience": 1} | values))
     said = []
     for k, row in enumerate(rows, start=1):
         said += [(k * 25, problem.text.split(":")[0]) for problem in watch.see({"step": k * 25, **row})]
@@ -142,12 +142,12 @@ def test_values_that_a_row_lacks_are_the_last_known():
 @pytest.mark.parametrize("words", BAD)
 @pytest.mark.parametrize("warm_up", [0, 1000])  # what is not judged yet is no place to come back to, either
 def test_a_checkpoint_is_good_when_nothing_is_wrong_that_other_numbers_may_mend(words, warm_up):
-    watch = Watch(DiagnosticsSettings(warm_up=warm_up, patience=3))
-    assert watch.calm
+    watch = CollapseMonitor(DiagnosticsSettings(warm_up=warm_up, patience=3))
+    assert watch.healthy
     watch.see({"step": 25, **HEALTHY, **BAD[words]})
-    assert watch.calm == (words == "contrast has drifted")
+    assert watch.healthy == (words == "contrast has drifted")
     watch.see({"step": 50, **HEALTHY})
-    assert watch.calm
+    assert watch.healthy
 
 
 def test_the_columns_are_those_that_are_measured():

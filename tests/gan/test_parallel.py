@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.parallel import Group, _next_to, synchronise, together
+from dcgan_pipeline.gan.parallel import Group, _next_to, spawn_group, synchronise_batch_norm
 from dcgan_pipeline.gan.settings import TrainSettings
 
 CPU = torch.device("cpu")
@@ -90,22 +90,22 @@ def test_batches_that_cannot_be_shared_are_refused(values):
 
 
 def test_one_process_starts_no_other():
-    with together(1, CPU, lambda group, device: None) as group:
+    with spawn_group(1, CPU, lambda group, device: None) as group:
         assert (group.rank, group.size) == (0, 1)
         assert not torch.distributed.is_initialized()
-    assert group.tell("word") == "word"
+    assert group.broadcast("word") == "word"
 
 
 def test_outside_a_step_batch_norm_is_pytorchs_own():
     norm, plain = (torch.nn.BatchNorm2d(3, momentum=0.0) for _ in range(2))
-    synchronise(norm, Group(0, 2))
+    synchronise_batch_norm(norm, Group(0, 2))
     x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(norm(x), plain(x))
 
 
 def test_shares_are_the_minibatch():
     whole = np.arange(12)
-    assert sorted(np.concatenate([Group(rank, 3).share(whole) for rank in range(3)])) == list(whole)
+    assert sorted(np.concatenate([Group(rank, 3).shard(whole) for rank in range(3)])) == list(whole)
 
 
 ALONE = """

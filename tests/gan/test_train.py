@@ -17,14 +17,14 @@ from trainings import (
 )
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan import diagnostics, statistics
+from dcgan_pipeline.gan import batch_norm_statistics, diagnostics
 from dcgan_pipeline.gan.data import statistics_batches
+from dcgan_pipeline.gan.monitor_settings import QualitySettings
 from dcgan_pipeline.gan.plan import hold_out
 from dcgan_pipeline.gan.sampling import load_discriminator
 from dcgan_pipeline.gan.settings import TrainSettings
 from dcgan_pipeline.gan.train import train_gan
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.gan.watch_settings import QualitySettings
 from dcgan_pipeline.weights import Weights
 
 COLUMNS = [
@@ -235,7 +235,7 @@ def test_the_result_has_statistics_of_the_images_that_it_was_trained_on(array, f
     network = load_discriminator(gan, CPU)
     found = {name: value.clone() for name, value in network.named_buffers() if "running" in name}
     assert found
-    statistics.recompute(network, statistics_batches(array, ROWS, 0, CPU))
+    batch_norm_statistics.recompute(network, statistics_batches(array, ROWS, 0, CPU))
     assert all(torch.equal(value, network.get_buffer(name)) for name, value in found.items())
 
 

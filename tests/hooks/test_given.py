@@ -12,10 +12,12 @@ from kedro.pipeline import Node, Pipeline
 
 from dcgan_pipeline.config_loader import ProjectConfigLoader
 from dcgan_pipeline.datasets.table import TableDataset
+from dcgan_pipeline.dedup.settings import DedupSettings
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.evaluation.baselines import BaselinesSettings
+from dcgan_pipeline.evaluation.settings import EvaluateSettings
 from dcgan_pipeline.gan.settings import TrainSettings
-from dcgan_pipeline.hashing.settings import DedupSettings
 from dcgan_pipeline.hooks.given import (
     READ_BY,
     Readers,
@@ -28,12 +30,10 @@ from dcgan_pipeline.hooks.settings import _refuse_unknown
 from dcgan_pipeline.hooks.together import inert_together
 from dcgan_pipeline.hooks.versions import check_load_versions
 from dcgan_pipeline.imaging.settings import FacesSettings
-from dcgan_pipeline.inspection.settings import SampleSettings
 from dcgan_pipeline.parameters import stage_settings
 from dcgan_pipeline.pipeline_registry import register_pipelines
-from dcgan_pipeline.representation.baselines import BaselinesSettings
-from dcgan_pipeline.representation.settings import EvaluateSettings
 from dcgan_pipeline.settings import CONFIG_LOADER_ARGS
+from dcgan_pipeline.visualize.settings import SampleSettings
 
 CONF = Path(__file__).parents[2] / "conf"
 PIPELINES = register_pipelines()

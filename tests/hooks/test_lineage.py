@@ -4,9 +4,9 @@ import torch
 from matplotlib.figure import Figure
 
 from dcgan_pipeline.arrays import ArrayChunks
+from dcgan_pipeline.figures.canvas import new_figure
 from dcgan_pipeline.hooks.lineage import LineageHooks
-from dcgan_pipeline.inspection.canvas import new_figure
-from dcgan_pipeline.inspection.film import Film
+from dcgan_pipeline.visualize.film import Film
 from dcgan_pipeline.weights import Weights
 
 ONE, TWO = (Weights({"w": torch.full((2,), value)}, {"kind": "gan"}) for value in (1.0, 2.0))

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.evaluation.labelled import check_labelled
+from dcgan_pipeline.evaluation.settings import EvaluateSettings
 from dcgan_pipeline.imaging.open_source import open_source
 from dcgan_pipeline.imaging.splits import Split, open_part
-from dcgan_pipeline.representation.labelled import check_labelled
-from dcgan_pipeline.representation.settings import EvaluateSettings
 
 TRAIN, TEST = (Split(part=part) for part in ("train", "test"))
 

@@ -9,8 +9,8 @@ import torch
 from mlflow import MlflowClient
 from PIL import Image
 
-from dcgan_pipeline.inspection.attribute_model import load_attribute_model
-from dcgan_pipeline.inspection.canvas import tile
+from dcgan_pipeline.attributes.model import load_attribute_model
+from dcgan_pipeline.figures.canvas import tile
 
 VERSIONED = [
     *("regions", "regions_sheet", "faces_metrics"),

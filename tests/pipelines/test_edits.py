@@ -8,10 +8,10 @@ import torch
 import yaml
 from lamps import lamps_gan
 
+from dcgan_pipeline.edits.annotations import Annotations, latent_of
+from dcgan_pipeline.edits.latents import draw
+from dcgan_pipeline.edits.settings import EditsSettings
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.inspection.annotations import Annotations, latent_of
-from dcgan_pipeline.inspection.edit_settings import EditsSettings
-from dcgan_pipeline.inspection.latents import draw
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.pipelines.edits.judged_nodes import judge_edits, judge_turn, trace_forgetting
 from dcgan_pipeline.pipelines.edits.nodes import draw_arithmetic, draw_forgetting, draw_turn

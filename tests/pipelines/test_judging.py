@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.representation.report import HERE
+from dcgan_pipeline.evaluation.report import THIS_RUN
 from dcgan_pipeline.weights import Weights
 
 SUPERVISED = {"supervised network", "fine-tuned discriminator"}
@@ -27,7 +27,7 @@ def test_baselines_stand_in_one_table_with_what_evaluate_found_and_their_trials_
     table, before = judged.load("comparison"), judged.load("evaluation")
     pd.testing.assert_frame_equal(table[: len(before)], before)
     assert set(table["features"][3:]) == {"principal components", "1-layer k-means", *SUPERVISED}
-    assert (table["source"] == HERE).all()
+    assert (table["source"] == THIS_RUN).all()
     assert table["trained_on"].tolist()[3:5] == ["1,797 images of this run, no labels"] * 2
     notes = table.set_index("features")["note"]
     assert all("of the validation set in the best of" in notes[name] for name in SUPERVISED)
@@ -47,7 +47,7 @@ def test_baselines_without_a_search_have_an_empty_table_of_trials(judged):
 
 
 def test_baselines_that_do_not_fit_the_images_are_refused_before_the_first_is_judged(judged, monkeypatch):
-    monkeypatch.setattr("dcgan_pipeline.representation.pca.learn", None)
+    monkeypatch.setattr("dcgan_pipeline.evaluation.pca.learn", None)
     for kmeans in ({"patch": 33}, {"grid": 28}):
         with pytest.raises(InputError, match="kmeans"):
             judged.run("baselines", params={"baselines": {"kinds": ["pca", "kmeans"], "kmeans": kmeans}})
@@ -93,7 +93,7 @@ def test_samples_of_a_conditional_gan_are_a_reference_set(project):
     project.run("unsupervised", params={"train": {"architecture": shape, "steps": 2}})
     project.run("evaluate_samples", params={"evaluate": {"protocol": "mnist_1nn", "samples": [20, 300]}})
     table = project.load("sample_evaluation")
-    here = table[table["source"] == HERE]
+    here = table[table["source"] == THIS_RUN]
     assert here["labels"].tolist() == [20, 300, 20, 300, 1257]
     assert here["accuracy"].iloc[-1] > 90  # real digits
     assert table["note"].iloc[-1].startswith("not comparable")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dcgan_pipeline.representation.classifier import Hyper
-from dcgan_pipeline.representation.search import Trial
+from dcgan_pipeline.evaluation.classifier import HyperParameters
+from dcgan_pipeline.evaluation.search import Trial
 from dcgan_pipeline.tracking import log_trial
 from dcgan_pipeline.tracking.journal import Delivered
 from dcgan_pipeline.tracking.store import Store
@@ -12,7 +12,9 @@ KIND = "supervised CNN"
 
 
 def trial(number, note=""):
-    return Trial(trial=number, hyper=Hyper(dropout=0.25), accuracy=0 if note else 40.0 + number, step=90, note=note)
+    return Trial(
+        trial=number, hyper=HyperParameters(dropout=0.25), accuracy=0 if note else 40.0 + number, step=90, note=note
+    )
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from dcgan_pipeline.edits.annotations import Annotations, Box, Exemplar, MarkedSample
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.inspection.annotations import Annotations, Box, Exemplar, MarkedSample
 from dcgan_pipeline.schema import Settings
 
 Kind = Literal["concepts", "objects"]

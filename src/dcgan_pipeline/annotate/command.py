@@ -99,7 +99,7 @@ def _gan(catalog: Any, version: str | None) -> tuple[str, Any]:
 
 def _found(catalog: Any, gan: Any) -> dict[str, Any]:
     """Concepts that a model has found exemplars of, where they are of this ``gan``."""
-    from dcgan_pipeline.inspection.annotations import Annotations
+    from dcgan_pipeline.edits.annotations import Annotations
 
     entry = catalog.get("found_annotations")
     if entry is None or not entry.exists():

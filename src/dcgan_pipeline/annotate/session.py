@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from dcgan_pipeline.annotate.changes import Change, Step
-from dcgan_pipeline.inspection.annotations import Annotations
+from dcgan_pipeline.edits.annotations import Annotations
 from dcgan_pipeline.weights import Weights
 
 

@@ -11,8 +11,8 @@ from filelock import BaseFileLock, FileLock, Timeout
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro.io.core import VERSION_FORMAT, generate_timestamp
 
+from dcgan_pipeline.edits.annotations import Annotations
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.inspection.annotations import Annotations
 from dcgan_pipeline.problems.results import damage
 from dcgan_pipeline.weights import Weights
 

@@ -9,13 +9,13 @@ from kedro_datasets._typing import ImagePreview
 from kedro_datasets.pillow import ImageDataset
 from PIL import Image
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole, saved_bytes
+from dcgan_pipeline.datasets.atomic_save import AtomicSave, saved_bytes
 
 
-class AnimationDataset(WrittenWhole, ImageDataset):
+class AnimationDataset(AtomicSave, ImageDataset):
     """``pillow.ImageDataset`` for an animation, written whole.
 
-    Saves any object with Pillow's ``save(file, format=...)``, such as ``inspection.film.Film``; loads a
+    Saves any object with Pillow's ``save(file, format=...)``, such as ``visualize.film.Film``; loads a
     ``PIL.Image`` that still has all its frames.
 
     Examples

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kedro_datasets.json import JSONDataset
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 
 
-class AnnotationsDataset(WrittenWhole, JSONDataset):
-    """What ``inspection.annotations.Annotations`` dumps, in a JSON file, written whole.
+class AnnotationsDataset(AtomicSave, JSONDataset):
+    """What ``edits.annotations.Annotations`` dumps, in a JSON file, written whole.
 
     Numbers come back as they were: JSON writes each float so that it reads as the same one.
 

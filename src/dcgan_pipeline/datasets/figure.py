@@ -8,10 +8,10 @@ from typing import Any
 from kedro_datasets.matplotlib import MatplotlibDataset
 from PIL import Image
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole, saved_bytes
+from dcgan_pipeline.datasets.atomic_save import AtomicSave, saved_bytes
 
 
-class FigureDataset(WrittenWhole, MatplotlibDataset):
+class FigureDataset(AtomicSave, MatplotlibDataset):
     """``matplotlib.MatplotlibDataset`` for one figure, written whole; loading gives the picture for a notebook.
 
     Examples

@@ -20,7 +20,7 @@ from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
 from dcgan_pipeline.arrays import MANIFEST, ShardFiles
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 
 _PREVIEW_SIDE = 8  # pictures a side
 _PREVIEW_PIXELS = 512  # a side, at most
@@ -80,7 +80,7 @@ class _FileFolder(AbstractVersionedDataset[ShardFiles, str]):
 
     def preview(self) -> ImagePreview:
         """Show Kedro-Viz the picture, or the first of many."""
-        from dcgan_pipeline.inspection.canvas import tile
+        from dcgan_pipeline.figures.canvas import tile
 
         pictures = list(islice(self._pictures(), _PREVIEW_SIDE**2))
         if len(pictures) == 1:
@@ -106,7 +106,7 @@ class _FileFolder(AbstractVersionedDataset[ShardFiles, str]):
             yield Image.open(io.BytesIO(self._fs.cat_file(name)))
 
 
-class FileFolderDataset(WrittenWhole, _FileFolder):
+class FileFolderDataset(AtomicSave, _FileFolder):
     """A folder of files that a stage wrote itself: they are moved into a version, which is seen whole or not at all.
 
     Saves :class:`~dcgan_pipeline.arrays.ShardFiles`, whose files may be folders too; loads the folder's path. Beside

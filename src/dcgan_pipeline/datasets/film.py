@@ -16,8 +16,8 @@ from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str, g
 from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole, saved_bytes
-from dcgan_pipeline.inspection.film import Film, read_mp4
+from dcgan_pipeline.datasets.atomic_save import AtomicSave, saved_bytes
+from dcgan_pipeline.visualize.film import Film, read_mp4
 
 _SHOWN = 48  # frames of a preview
 _SIDE = 192  # its pixels, at most
@@ -84,8 +84,8 @@ class _Film(AbstractVersionedDataset[Film, bytes]):
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode())
 
 
-class FilmDataset(WrittenWhole, _Film):
-    """A film (:class:`dcgan_pipeline.inspection.film.Film`) as MP4, written whole; loading gives its bytes.
+class FilmDataset(AtomicSave, _Film):
+    """A film (:class:`dcgan_pipeline.visualize.film.Film`) as MP4, written whole; loading gives its bytes.
 
     ``datasets.animation.AnimationDataset`` writes the same films as GIF.
 

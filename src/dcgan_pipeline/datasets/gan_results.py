@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from kedro.io.core import AbstractDataset, DatasetError
 
-from dcgan_pipeline.inspection.film import read_attrs
-from dcgan_pipeline.inspection.report import Result, Results
+from dcgan_pipeline.visualize.film import read_attrs
+from dcgan_pipeline.visualize.report import Result, Results
 from dcgan_pipeline.weights import Weights, read_settings
 
 GAN = "gan"  # the attribute that says which one something is of: the digest of its weights
@@ -39,7 +39,7 @@ class GanResultsDataset(_OfGan):
     """The newest version of every figure, film and table in a folder that is of the same ``gan``.
 
     ``hooks.lineage`` marks them; what bears no mark, or another gan's, is left out. Loads a function that takes the
-    weights of a gan and gives :class:`~dcgan_pipeline.inspection.report.Results`. Metrics ``x_metrics`` go with the
+    weights of a gan and gives :class:`~dcgan_pipeline.visualize.report.Results`. Metrics ``x_metrics`` go with the
     figure ``x`` of the same version, since one run made both.
 
     Examples
@@ -103,7 +103,7 @@ class GanResultsDataset(_OfGan):
 class GanAnnotationsDataset(_OfGan):
     """The newest annotations that are of a ``gan``, of those in several places; the first place counts most.
 
-    Loads a function that takes the weights of a gan, and gives what ``inspection.annotations.Annotations`` parses, or
+    Loads a function that takes the weights of a gan, and gives what ``edits.annotations.Annotations`` parses, or
     None.
 
     Examples

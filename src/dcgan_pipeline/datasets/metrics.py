@@ -7,10 +7,10 @@ from typing import Any
 
 from kedro_datasets.json import JSONDataset
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 
 
-class MetricsDataset(WrittenWhole, JSONDataset):
+class MetricsDataset(AtomicSave, JSONDataset):
     """A flat ``dict[str, float]`` in a JSON file, written whole.
 
     The tracking hook logs what is saved here as MLflow metrics of the same names.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dcgan_pipeline.arrays import MANIFEST, ArrayChunks, ShardedArray, ShardFiles, write_shards
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 
 _PREVIEW_SIDE = 8  # images a side
 
@@ -98,7 +98,7 @@ class _ShardFolderDataset(AbstractVersionedDataset[NDArray[Any] | ArrayChunks | 
 
 
 def _picture(rows: NDArray[Any]) -> Image.Image:
-    from dcgan_pipeline.inspection.canvas import tile
+    from dcgan_pipeline.figures.canvas import tile
 
     if rows.ndim == 5:  # samples through training: the last ones
         rows = rows[-1][: _PREVIEW_SIDE**2]
@@ -110,7 +110,7 @@ def _picture(rows: NDArray[Any]) -> Image.Image:
     return Image.fromarray(((flat - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
 
 
-class ShardedArrayDataset(WrittenWhole, _ShardFolderDataset):
+class ShardedArrayDataset(AtomicSave, _ShardFolderDataset):
     """A folder of ``.npy`` shards, written whole and opened as memory maps.
 
     Saves an array, a stream of arrays (:class:`~dcgan_pipeline.arrays.ArrayChunks`) or files that workers wrote

@@ -2,10 +2,10 @@
 
 from kedro_datasets.pandas import ParquetDataset
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 
 
-class TableDataset(WrittenWhole, ParquetDataset):
+class TableDataset(AtomicSave, ParquetDataset):
     """``pandas.ParquetDataset``, written whole; a frame's ``attrs`` come back with it.
 
     Examples

@@ -2,10 +2,10 @@
 
 from kedro_datasets import text
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 
 
-class TextDataset(WrittenWhole, text.TextDataset):
+class TextDataset(AtomicSave, text.TextDataset):
     """``text.TextDataset``, written whole.
 
     Examples

@@ -21,7 +21,7 @@ from kedro.io.core import (
 )
 from kedro_datasets._typing import JSONPreview
 
-from dcgan_pipeline.datasets.written_whole import WrittenWhole
+from dcgan_pipeline.datasets.atomic_save import AtomicSave
 from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.weights import Weights, read_settings
 
@@ -88,7 +88,7 @@ class _SafetensorsDataset(AbstractVersionedDataset[Weights, Weights]):
         return JSONPreview(json.dumps({name: settings[name] for name in settings if name != "history"}))
 
 
-class WeightsDataset(WrittenWhole, _SafetensorsDataset):
+class WeightsDataset(AtomicSave, _SafetensorsDataset):
     """Named tensors and their settings (:class:`dcgan_pipeline.weights.Weights`), written whole.
 
     Examples

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ID, ShardedArray
 from dcgan_pipeline.errors import InputError, first_line
-from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan import batch_norm_statistics
 from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.networks import Discriminator, Generator
 from dcgan_pipeline.gan.run import LATENT_BATCHES
@@ -104,14 +104,16 @@ def load_authors_weights(
     tensors = convert_arrays(arrays, architecture)
     generator = _with_parameters(Generator(architecture), tensors, "generator.", device)
     discriminator = _with_parameters(Discriminator(architecture), tensors, "discriminator.", device)
-    z = partial(_batches_of_z, (statistics.BATCH, architecture.latent_dim, latent), seed, device, latent_batches)
-    statistics.recompute(generator, z("G"))
+    z = partial(
+        _batches_of_z, (batch_norm_statistics.BATCH, architecture.latent_dim, latent), seed, device, latent_batches
+    )
+    batch_norm_statistics.recompute(generator, z("G"))
     if images is None:
         with torch.no_grad():
-            statistics.recompute(discriminator, map(generator.train(), z("D, over samples")))
+            batch_norm_statistics.recompute(discriminator, map(generator.train(), z("D, over samples")))
     else:
         every = np.arange(len(images)) if rows is None else rows
-        statistics.recompute(discriminator, statistics_batches(images, every, seed, device))
+        batch_norm_statistics.recompute(discriminator, statistics_batches(images, every, seed, device))
     return _as_gan(generator, discriminator, architecture, latent, seed, images)
 
 

@@ -29,9 +29,9 @@ from torch import distributed
 from dcgan_pipeline.engine import EngineSettings, start_ray
 from dcgan_pipeline.errors import InputError, first_line
 from dcgan_pipeline.gan.checkpoints import step_of
-from dcgan_pipeline.gan.parallel import MEND_DEATH, join
+from dcgan_pipeline.gan.parallel import MEND_DEATH, init_group
 from dcgan_pipeline.gan.plan import Plan
-from dcgan_pipeline.gan.run import Finished, Reports, follow, lead
+from dcgan_pipeline.gan.run import Callbacks, Finished, run_main, run_worker
 from dcgan_pipeline.progress import Advance
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ _POLL_SECONDS = 0.5
 _LOOPBACK = "127.0.0.1"  # what start_ray starts on
 
 
-def run_on_ray(plan: Plan, device: torch.device, reports: Reports, engine: EngineSettings) -> Finished:
+def run_on_ray(plan: Plan, device: torch.device, reports: Callbacks, engine: EngineSettings) -> Finished:
     """Train with a process a worker of Ray Train; where one dies, all go on from the last checkpoint.
 
     Raises
@@ -128,7 +128,7 @@ def _cause(failures: dict[int, Exception]) -> Exception:
 class _Desk:
     """Takes the messages of the first process, and passes them on."""
 
-    def __init__(self, reports: Reports) -> None:
+    def __init__(self, reports: Callbacks) -> None:
         self._reports = reports
         self.checkpoint: Path | None = None
         """The last one that was written."""
@@ -177,11 +177,11 @@ def _work(plan: Plan, messages: Any) -> Finished | None:
 
     rank, size, device = get_context().get_world_rank(), get_context().get_world_size(), get_device()
     address, store = _meet(rank, size)
-    group = join(rank, size, device, loopback=address == _LOOPBACK, store=store)
+    group = init_group(rank, size, device, loopback=address == _LOOPBACK, store=store)
     try:
         if rank == 0:
-            return lead(plan, _reports(messages), group, device)
-        follow(plan, group, device)
+            return run_main(plan, _reports(messages), group, device)
+        run_worker(plan, group, device)
         return None
     finally:
         distributed.destroy_process_group()
@@ -204,7 +204,7 @@ def _meet(rank: int, size: int) -> tuple[str, distributed.Store]:
     return where[0], store(is_master=True, wait_for_workers=False, master_listen_fd=listening.detach())
 
 
-def _reports(messages: Any) -> Reports:
+def _reports(messages: Any) -> Callbacks:
     """Send all that there is to report, and what is logged, over the queue."""
 
     def sender(name: str) -> Callable[..., None]:
@@ -213,7 +213,7 @@ def _reports(messages: Any) -> Reports:
     package = logging.getLogger("dcgan_pipeline")
     package.setLevel(logging.INFO)
     package.addHandler(_Sender(messages))
-    return Reports(sender("log"), sender("show"), sender("saved"), partial(_bar, messages))
+    return Callbacks(sender("log"), sender("show"), sender("saved"), partial(_bar, messages))
 
 
 class _Sender(QueueHandler):

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from dcgan_pipeline.arrays import ShardedArray
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.batch_norm_statistics import BATCH
 from dcgan_pipeline.gan.parallel import Group
-from dcgan_pipeline.gan.statistics import BATCH
 from dcgan_pipeline.progress import track
 from dcgan_pipeline.randomness import derived_seed, numpy_stream
 
@@ -135,7 +135,7 @@ class TrainingImages:
                 reader.shutdown(cancel_futures=True)
 
     def _read(self, places: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
-        places = self._group.share(places)
+        places = self._group.shard(places)
         rows = self._rows[places]
         if self._pool is not None:
             return self._pool[torch.from_numpy(places).to(self._device)], rows
@@ -159,7 +159,7 @@ def statistics_batches(
     device: torch.device,
     labels: NDArray[np.int64] | None = None,
 ) -> Iterator[Tensor | tuple[Tensor, ...]]:
-    """Yield the training set once, in batches of 128 for :func:`dcgan_pipeline.gan.statistics.recompute`.
+    """Yield the training set once, in batches of 128 for :func:`dcgan_pipeline.gan.batch_norm_statistics.recompute`.
 
     In a random order, as in training: piles often lie sorted by class, and batches of one class each have other means
     and smaller variances. With ``labels``, int64 (N,), each batch is images and their labels.

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings
+from dcgan_pipeline.gan.monitor_settings import DiagnosticsSettings
 
 REFERENCE_IMAGES = 256  # of the training set, that samples are compared with
 COLUMNS = [
@@ -24,7 +24,7 @@ COLUMNS = [
 ]
 
 
-class Look(NamedTuple):
+class ImageStatistics(NamedTuple):
     """Three numbers that say what a set of images looks like, in grey levels of 0 to 255."""
 
     distance: float
@@ -35,16 +35,16 @@ class Look(NamedTuple):
     """Share of numbers that are 0 or 255: the ends of tanh."""
 
 
-def look(images: NDArray[np.uint8]) -> Look:
+def look(images: NDArray[np.uint8]) -> ImageStatistics:
     """Measure uint8 images (n, C, S, S), n at least 2; the same images in any order give the same but for rounding."""
     flat = torch.from_numpy(images.reshape(len(images), -1)).float()
     distances = torch.pdist(flat) / math.sqrt(flat.shape[1])  # (n (n - 1) / 2,)
     variances = flat.var(dim=1, correction=0)  # (n,)
     ends = ((images == 0) | (images == 255)).mean()
-    return Look(float(distances.mean()), math.sqrt(float(variances.mean())), float(ends))
+    return ImageStatistics(float(distances.mean()), math.sqrt(float(variances.mean())), float(ends))
 
 
-def compare(samples: NDArray[np.uint8], data: Look) -> dict[str, float]:
+def compare(samples: NDArray[np.uint8], data: ImageStatistics) -> dict[str, float]:
     """Compare samples, uint8 (n, C, S, S), with the data.
 
     Returns
@@ -73,7 +73,7 @@ class Problem(NamedTuple):
     """Whether ``on_collapse`` is about it; contrast is not, since other random numbers do not mend it."""
 
 
-class Watch:
+class CollapseMonitor:
     """Looks at one row of the history after another, and says what has been wrong for ``patience`` rows.
 
     A row may lack values (the schedule may have updated one network alone); the last ones known stand for them. What
@@ -89,7 +89,7 @@ class Watch:
         """What ``on_collapse`` is about and has been wrong for ``patience`` rows or more, also when it is no news."""
 
     @property
-    def calm(self) -> bool:
+    def healthy(self) -> bool:
         """Whether the last row, of the warm-up too, showed nothing wrong, so that one may come back to a checkpoint."""
         return not self._wrong
 

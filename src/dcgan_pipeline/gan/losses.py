@@ -17,6 +17,6 @@ def generator_loss(fake: Tensor) -> Tensor:
     return cross_entropy(fake, torch.ones_like(fake))
 
 
-def whole(logits: Tensor) -> Tensor:
+def to_float32(logits: Tensor) -> Tensor:
     """Lift logits of half precision to float32, in which losses are taken; others stay as they are."""
     return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits

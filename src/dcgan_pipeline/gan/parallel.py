@@ -36,7 +36,7 @@ class Group:
         self.rank, self.size = rank, size
         self._in_step = False
 
-    def share(self, whole: Any) -> Any:
+    def shard(self, whole: Any) -> Any:
         """Take this process's part of what a minibatch has: an array or a tensor, each image in turn."""
         return whole[self.rank :: self.size]
 
@@ -77,7 +77,7 @@ class Group:
         """Return the mean over all, through which gradients flow."""
         return _Sum.apply(value) / self.size
 
-    def tell(self, what: Any) -> Any:
+    def broadcast(self, what: Any) -> Any:
         """Give all what the first process says."""
         if self.size == 1:
             return what
@@ -102,7 +102,7 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-def synchronise(network: nn.Module, group: Group) -> None:
+def synchronise_batch_norm(network: nn.Module, group: Group) -> None:
     """Let every batch norm of a network be over the minibatch of all processes, in a step.
 
     PyTorch's SyncBatchNorm does the same on GPUs alone.
@@ -130,7 +130,7 @@ Work = Callable[[Group, torch.device], None]
 
 
 @contextmanager
-def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
+def spawn_group(size: int, device: torch.device, work: Work) -> Iterator[Group]:
     """Start the others, each with ``work``, a function that can be pickled, and be the first of the group.
 
     They meet through a file and talk on the loopback interface. They end with this process, however it ends.
@@ -155,7 +155,7 @@ def together(size: int, device: torch.device, work: Work) -> Iterator[Group]:
         before = torch.get_num_threads()
         try:
             _await(others, folder, size - 1)
-            yield join(0, size, device, loopback=True, init_method=_meeting(folder))
+            yield init_group(0, size, device, loopback=True, init_method=_meeting(folder))
             distributed.barrier()
             others.join()
         except RuntimeError:  # perhaps since another process has ended
@@ -197,7 +197,7 @@ def _next_to(first: torch.device, rank: int, gpus: int) -> torch.device:
     return first if first.type == "cpu" else torch.device(first.type, ((first.index or 0) + rank) % gpus)
 
 
-def join(rank: int, size: int, device: torch.device, loopback: bool, **meeting: Any) -> Group:
+def init_group(rank: int, size: int, device: torch.device, loopback: bool, **meeting: Any) -> Group:
     """Become one of a group of processes.
 
     Parameters
@@ -222,6 +222,6 @@ def _other(index: int, size: int, folder: Path, first: torch.device, work: Work)
     end_with_parent()
     (folder / f"here-{index}").touch()
     device = _next_to(first, index + 1, torch.cuda.device_count())
-    work(join(index + 1, size, device, loopback=True, init_method=_meeting(folder)), device)
+    work(init_group(index + 1, size, device, loopback=True, init_method=_meeting(folder)), device)
     distributed.barrier()
     os._exit(0)  # at once: it has nothing to keep, and threads of the backend may abort a slower end

@@ -18,10 +18,10 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan.conditional import training_labels
 from dcgan_pipeline.gan.data import TrainingImages
 from dcgan_pipeline.gan.initial import Initial, initial_networks
+from dcgan_pipeline.gan.monitor_settings import QualitySettings
 from dcgan_pipeline.gan.parallel import Group
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings, resolve_architecture
 from dcgan_pipeline.gan.trainer import Trainer
-from dcgan_pipeline.gan.watch_settings import QualitySettings
 from dcgan_pipeline.randomness import derived_seed, numpy_stream
 from dcgan_pipeline.weights import Weights
 

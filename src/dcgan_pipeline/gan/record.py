@@ -14,13 +14,13 @@ from dcgan_pipeline.gan.frames import FrameFolder
 from dcgan_pipeline.gan.history import History, Since
 from dcgan_pipeline.weights import Weights
 
-BACK = "back from step"  # how the event of a row begins that follows a rollback
+ROLLBACK = "back from step"  # how the event of a row begins that follows a rollback
 _SINCE = "since."
 
 
 def is_warning(event: str) -> bool:
     """Whether a part of an event warns of something, and does not say what was done."""
-    return event != "" and not event.startswith((BACK, CHANGED))
+    return event != "" and not event.startswith((ROLLBACK, CHANGED))
 
 
 @dataclass
@@ -78,5 +78,5 @@ class Record:
     def came(self, step: int) -> list[str]:
         """Say of the rollbacks and changes to the row before, or since, what they were."""
         before = self.history.last
-        back = [f"{BACK} {r['at']}" for r in self.rollbacks if before <= r["to"] < step]
+        back = [f"{ROLLBACK} {r['at']}" for r in self.rollbacks if before <= r["to"] < step]
         return back + [f"{CHANGED} {described(c)}" for c in self.changes if before <= c["step"] < step]

@@ -20,10 +20,10 @@ from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import checkpoints
 from dcgan_pipeline.gan.changes import changes
 from dcgan_pipeline.gan.data import statistics_batches
-from dcgan_pipeline.gan.diagnostics import Problem, Watch
+from dcgan_pipeline.gan.diagnostics import CollapseMonitor, Problem
 from dcgan_pipeline.gan.frames import FrameFolder
 from dcgan_pipeline.gan.history import History, Since
-from dcgan_pipeline.gan.measures import Measures, uncounted
+from dcgan_pipeline.gan.measurements import Measurements, uncounted
 from dcgan_pipeline.gan.parallel import Group
 from dcgan_pipeline.gan.plan import Plan
 from dcgan_pipeline.gan.record import Record
@@ -36,16 +36,16 @@ logger = logging.getLogger(__name__)
 LATENT_BATCHES = 100  # of 128 z, for G's batch-norm statistics (our choice)
 LOSSES = ["loss_d", "loss_g", "d_real", "d_fake"]
 Log = Callable[[dict[str, float], int], None]
-Show = Callable[[NDArray[np.uint8], int], None]
+OnSamples = Callable[[NDArray[np.uint8], int], None]
 
 
 @dataclass(frozen=True)
-class Reports:
+class Callbacks:
     """Who is told what while a training runs."""
 
     log: Log
     """Called with numbers and the step."""
-    show: Show | None = None
+    show: OnSamples | None = None
     """Called with samples from the fixed z, uint8 (sample_count, C, S, S), and the step."""
     saved: Callable[[Path], None] | None = None
     """Called with the file of every checkpoint."""
@@ -64,7 +64,7 @@ class Finished(NamedTuple):
     checkpoints: checkpoints.Checkpoints
 
 
-def lead(plan: Plan, reports: Reports, group: Group, device: torch.device) -> Finished:
+def run_main(plan: Plan, reports: Callbacks, group: Group, device: torch.device) -> Finished:
     """Train as the first process, which alone keeps, logs and decides anything."""
     trainer = plan.trainer(group, device)
     run = _Run(plan, trainer, reports)
@@ -76,28 +76,28 @@ def lead(plan: Plan, reports: Reports, group: Group, device: torch.device) -> Fi
     return Finished(gan, run.record.history, run.record.steps, run.frames, run.checkpoints)
 
 
-def follow(plan: Plan, group: Group, device: torch.device) -> None:
+def run_worker(plan: Plan, group: Group, device: torch.device) -> None:
     """Train in another process what the first one trains."""
     trainer = plan.trainer(group, device)
     pile = plan.pile(trainer)
-    while start := group.tell(None):
+    while start := group.broadcast(None):
         checkpoint, rollbacks = start
         if checkpoint is not None:
             trainer.restore(Weights.load(checkpoint))
         for batch in islice(plan.batches(pile, trainer, rollbacks), max(0, plan.total - trainer.step)):
             trainer.set_learning_rate(plan.learning_rate_at(trainer.step))
             trainer.update(*batch)
-            if plan.is_row(trainer.step) and group.tell(None):
+            if plan.is_row(trainer.step) and group.broadcast(None):
                 break
 
 
 class _Run:
     """One training: what it works on, what it has so far, and where it keeps it."""
 
-    def __init__(self, plan: Plan, trainer: Trainer, reports: Reports) -> None:
+    def __init__(self, plan: Plan, trainer: Trainer, reports: Callbacks) -> None:
         self._plan, self.trainer, self._reports = plan, trainer, reports
         self._settings, self._total = plan.settings, plan.total
-        self._measures = Measures(plan, trainer)
+        self._measures = Measurements(plan, trainer)
         if plan.settings.resume:
             self._resume(plan.settings.resume)
         else:
@@ -141,7 +141,7 @@ class _Run:
             note = None
             if plan.is_row(step):
                 note, problem = self._report()
-                trainer.group.tell(problem is not None)
+                trainer.group.broadcast(problem is not None)
                 if problem:
                     advance(1, note)
                     return problem
@@ -155,7 +155,7 @@ class _Run:
     def _tell(self, go_on: bool) -> None:
         """Tell the other processes from which checkpoint to go on, if any, and after how many rollbacks; or to end."""
         at = self.checkpoints.file(self.trainer.step) if self.trainer.step else None
-        self.trainer.group.tell((at, len(self.record.rollbacks)) if go_on else None)
+        self.trainer.group.broadcast((at, len(self.record.rollbacks)) if go_on else None)
 
     def _report(self) -> tuple[str, Problem | None]:
         """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
@@ -203,7 +203,7 @@ class _Run:
         step, record = self.trainer.step, self.record
         self._finite({"step": step, **record.since.means()})  # a checkpoint is never of a training that has diverged
         before = record.good
-        if self._watch.calm:
+        if self._watch.healthy:
             record.good = step
         state = self.trainer.state(**self._plan.identity, **record.settings(self.frames))
         if not all(bool(value.isfinite().all()) for value in state.tensors.values()):
@@ -227,8 +227,8 @@ class _Run:
         self.record = Record.of(saved, self.checkpoints.folder, self.trainer.device)
         self.record.changes = [*self.record.changes, *changed]
 
-    def _replay(self) -> Watch:
-        watch = Watch(self._settings.diagnostics)
+    def _replay(self) -> CollapseMonitor:
+        watch = CollapseMonitor(self._settings.diagnostics)
         for row in self.record.history.rows():
             watch.see(row)
         return watch
@@ -290,7 +290,7 @@ class _Run:
         saved = Weights.load(self.checkpoints.file(good))
         self._restore(saved, changes(self._now(), saved.settings, self.checkpoints.file(good).name))
         self.record.rollbacks = rollbacks
-        self.trainer.take_other_numbers(len(rollbacks))
+        self.trainer.reseed_noise(len(rollbacks))
         self._watch = self._replay()
         self._save()  # a run that is killed now does not go back a second time
         self._reports.log({"train.rollbacks": float(len(rollbacks))}, at)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 
 from dcgan_pipeline.errors import InputError
-from dcgan_pipeline.gan.watch_settings import DiagnosticsSettings, QualitySettings
+from dcgan_pipeline.gan.monitor_settings import DiagnosticsSettings, QualitySettings
 from dcgan_pipeline.schema import Settings, UserPath, unless
 
 

@@ -17,11 +17,11 @@ from dcgan_pipeline.arrays import ArrayChunks, ShardedArray
 from dcgan_pipeline.engine import EngineSettings
 from dcgan_pipeline.gan import diagnostics
 from dcgan_pipeline.gan.checkpoints import Result
-from dcgan_pipeline.gan.parallel import together
+from dcgan_pipeline.gan.parallel import spawn_group
 from dcgan_pipeline.gan.plan import OpenGan, Plan, make_plan
-from dcgan_pipeline.gan.run import LOSSES, Finished, Log, Reports, Show, follow, lead
+from dcgan_pipeline.gan.run import LOSSES, Callbacks, Finished, Log, OnSamples, run_main, run_worker
 from dcgan_pipeline.gan.settings import TrainSettings
-from dcgan_pipeline.imaging.work_folder import HeldChunks, hold
+from dcgan_pipeline.imaging.work_folder import LockedChunks, lock_folder
 from dcgan_pipeline.weights import Weights
 
 _COLUMNS = [*LOSSES, *diagnostics.COLUMNS]  # of every history; those of quality and the event come after them
@@ -59,7 +59,7 @@ def train_gan(
     checkpoints: Path,
     log: Log,
     labels: NDArray[np.int64] | None = None,
-    show: Show | None = None,
+    show: OnSamples | None = None,
     engine: EngineSettings | None = None,
     classes: Sequence[str] = (),
     open_gan: OpenGan = Weights.load,
@@ -102,25 +102,25 @@ def train_gan(
         fewer devices than processes, or another process trains on the same images with the same folder of checkpoints.
     """
     plan = make_plan(images, rows, settings, seed, checkpoints, labels, classes, open_gan)
-    lock = hold(
+    lock = lock_folder(
         plan.checkpoints,
         "one training at a time may keep its checkpoints in {folder}, and another process trains on the same images; "
         "wait until it ends, or give this one another folder with --params=checkpoints=<folder>",
     )
-    return _kept(_run(plan, device, Reports(log, show), engine or EngineSettings()), lock)
+    return _kept(_run(plan, device, Callbacks(log, show), engine or EngineSettings()), lock)
 
 
 def _kept(finished: Finished, lock: BaseFileLock) -> TrainedGan:
     """Give what training leaves; the samples hold its folder."""
     gan = Result(finished.gan.tensors, finished.gan.settings, finished.checkpoints)
-    samples = HeldChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
+    samples = LockedChunks(finished.frames.stream(finished.steps), {"steps": finished.steps}, lock)
     return TrainedGan(gan, finished.history.table(_COLUMNS), samples)
 
 
-def _run(plan: Plan, device: torch.device, reports: Reports, engine: EngineSettings) -> Finished:
+def _run(plan: Plan, device: torch.device, reports: Callbacks, engine: EngineSettings) -> Finished:
     if engine.name == "ray" and plan.settings.processes > 1:
         from dcgan_pipeline.gan.cluster import run_on_ray
 
         return run_on_ray(plan, device, reports, engine)
-    with together(plan.settings.processes, device, partial(follow, plan)) as group:
-        return lead(plan, reports, group, device)
+    with spawn_group(plan.settings.processes, device, partial(run_worker, plan)) as group:
+        return run_main(plan, reports, group, device)

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan import batch_norm_statistics
 from dcgan_pipeline.gan.acceleration import begin_step, compiled, resolve_precision
 from dcgan_pipeline.gan.conditional import build_discriminator, build_generator, labels_in_turn
 from dcgan_pipeline.gan.data import labels_of, to_device, to_pixels
-from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss, whole
+from dcgan_pipeline.gan.losses import discriminator_loss, generator_loss, to_float32
 from dcgan_pipeline.gan.networks import initialise
-from dcgan_pipeline.gan.parallel import Group, synchronise
+from dcgan_pipeline.gan.parallel import Group, synchronise_batch_norm
 from dcgan_pipeline.gan.sampling import AVERAGE, draw_latent
 from dcgan_pipeline.gan.settings import Architecture, TrainSettings
 from dcgan_pipeline.progress import track
@@ -68,14 +68,14 @@ class Trainer:
         }
         if settings.batch_norm == "synchronised" and self.group.size > 1:
             for network in (self.generator, self.discriminator):
-                synchronise(network, self.group)
+                synchronise_batch_norm(network, self.group)
         self._generate = compiled(self.generator, settings.compile, device)
-        self._judge = compiled(self.discriminator, settings.compile, device)
+        self._discriminate = compiled(self.discriminator, settings.compile, device)
         self._noise = torch_stream(seed, "training z")
         fixed = torch_stream(seed, "fixed z")
         self.fixed_z = draw_latent(settings.sample_count, architecture.latent_dim, settings.latent, fixed)
 
-    def take_other_numbers(self, number: int) -> None:
+    def reseed_noise(self, number: int) -> None:
         """Draw z for training from another stream from here on: the ``number``-th, 0 being the first that was."""
         names = ("training z", number) if number else ("training z",)
         self._noise.set_state(torch_stream(self.seed, *names).get_state())
@@ -138,8 +138,8 @@ class Trainer:
             fake = self._generate(self._draw_z(len(real)), *labels)
         with self._autocast():
             # Real and generated images are normalised apart (authors' code), so D sees them one after the other.
-            on_real = whole(self._judge(real, *labels))
-            on_fake = whole(self._judge(fake, *labels))
+            on_real = to_float32(self._discriminate(real, *labels))
+            on_fake = to_float32(self._discriminate(fake, *labels))
         loss = discriminator_loss(on_real, on_fake)
         self._descend("discriminator", loss)
         probabilities = {
@@ -154,15 +154,15 @@ class Trainer:
         self._optimizers["generator"].zero_grad()
         self.discriminator.requires_grad_(False)  # gradients flow through D, and are not kept for it
         with self._autocast():
-            on_fake = whole(self._judge(self._generate(self._draw_z(batch), *labels), *labels))
+            on_fake = to_float32(self._discriminate(self._generate(self._draw_z(batch), *labels), *labels))
         loss = generator_loss(on_fake)
         self._descend("generator", loss)
         self.discriminator.requires_grad_(True)
-        self._follow()
+        self._update_average()
         return {"loss_g": loss.detach()}
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """Move the average of G's weights towards them."""
         if self.average is not None:
             for there, here in zip(self.average.parameters(), self.generator.parameters(), strict=True):
@@ -180,7 +180,7 @@ class Trainer:
         # On the CPU, so that the same seed gives the same z on every device.
         # Every process of a group draws all, and takes its share.
         z = draw_latent(count * self.group.size, self.architecture.latent_dim, self.settings.latent, self._noise)
-        return to_device(self.group.share(z), self.device)
+        return to_device(self.group.shard(z), self.device)
 
     def _autocast(self) -> torch.autocast:
         mixed = self._dtype != torch.float32
@@ -203,15 +203,15 @@ class Trainer:
         Conditional networks need ``labels``, those of the training images, int64: each z gets one of them at random,
         so that classes are as frequent as in training.
         """
-        statistics.recompute(self.discriminator, real)
+        batch_norm_statistics.recompute(self.discriminator, real)
         noise = torch_stream(self.seed, "statistics z")
-        shape = (statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
+        shape = (batch_norm_statistics.BATCH, self.architecture.latent_dim, self.settings.latent)
         drawn: list[Any] = [draw_latent(*shape, noise).to(self.device) for _ in range(latent_batches)]
         if labels is not None:
             numbers = numpy_stream(self.seed, "statistics labels")
             drawn = [(z, *labels_of(labels, numbers.integers(0, len(labels), len(z)), self.device)) for z in drawn]
         for network in filter(None, (self.generator, self.average)):
-            statistics.recompute(network, track(drawn, "batch-norm statistics of G", latent_batches))
+            batch_norm_statistics.recompute(network, track(drawn, "batch-norm statistics of G", latent_batches))
 
     def state(self, **extra: Any) -> Weights:
         """Return everything as named tensors and settings; ``extra`` joins the settings."""

@@ -28,7 +28,7 @@ class ProtocolHooks:
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
         """Put the completed settings in the place of the given ones."""
-        from dcgan_pipeline.representation.settings import EvaluateSettings
+        from dcgan_pipeline.evaluation.settings import EvaluateSettings
 
         parameters = catalog.load("parameters")
         if "evaluate" in parameters:
@@ -104,9 +104,9 @@ def _as_read(parsed: Mapping[str, Any], pipeline: Pipeline) -> dict[str, Any]:
 def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     """Check what settings say of one another, of the images and of this machine."""
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.evaluation.labelled import check_labelled
     from dcgan_pipeline.gan.conditional import refuse_conditional
     from dcgan_pipeline.gan.settings import resolve_architecture
-    from dcgan_pipeline.representation.labelled import check_labelled
 
     if "params:device" in pipeline.inputs():
         resolve_device(catalog.load("params:device"))

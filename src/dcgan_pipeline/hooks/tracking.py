@@ -13,7 +13,7 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from dcgan_pipeline.datasets.written_whole import saved_bytes
+from dcgan_pipeline.datasets.atomic_save import saved_bytes
 from dcgan_pipeline.hooks.run_name import pipelines_of, run_name
 from dcgan_pipeline.tracking import recorder as recorders
 from dcgan_pipeline.tracking import run as runs

@@ -31,7 +31,7 @@ from dcgan_pipeline.imaging.decode import Decoded, decode_reduced
 from dcgan_pipeline.imaging.regions import SOURCE, count_reasons, kept_boxes
 from dcgan_pipeline.imaging.settings import Colours, PreprocessSettings
 from dcgan_pipeline.imaging.sources import ImageError, ImageSource
-from dcgan_pipeline.imaging.work_folder import HeldFiles, hold, remove_leftovers
+from dcgan_pipeline.imaging.work_folder import LockedFiles, lock_folder, remove_leftovers
 from dcgan_pipeline.progress import track
 
 THUMBNAIL = 32  # pixels; what the paper hashes (paper 4.1.1)
@@ -97,7 +97,7 @@ def crop_and_resize(
     images_id = _identity(source, boxes, settings)
     step = settings.images_per_shard
     folder = work / f"{images_id[:16]}-{step}"
-    lock = hold(folder)
+    lock = lock_folder(folder)
     shards = [_Shard(folder, k) for k in range(max(1, -(-len(boxes) // step)))]
     tasks = [(shard, boxes[shard.number * step : (shard.number + 1) * step]) for shard in shards]
     todo = [task for task in tasks if not task[0].whole()]
@@ -279,7 +279,7 @@ def _collect(
     records.attrs, rejected.attrs = {**attrs, PLACE: place_of(source)}, dict(attrs)
     whole = [shard for shard, count in zip(shards, counts, strict=True) if count]
     images, thumbnails = (
-        HeldFiles([shard.file(kind) for shard in whole], attrs, lock) for kind in ("images", "thumbnails")
+        LockedFiles([shard.file(kind) for shard in whole], attrs, lock) for kind in ("images", "thumbnails")
     )
     return ImageSet(images, thumbnails, records, rejected)
 

@@ -24,14 +24,14 @@ _CLEARING = 5  # seconds for another run to remove this folder's leftovers
 
 
 @dataclass(frozen=True)
-class HeldFiles(ShardFiles):
+class LockedFiles(ShardFiles):
     """Files of a work folder, whose lock is held for as long as this object or another of the folder is referred to."""
 
     lock: BaseFileLock | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
-class HeldChunks(ArrayChunks):
+class LockedChunks(ArrayChunks):
     """Chunks that are read from a work folder, whose lock is held likewise."""
 
     lock: BaseFileLock | None = field(default=None, repr=False, compare=False)
@@ -43,7 +43,7 @@ _REFUSAL = (
 )
 
 
-def hold(folder: Path, refusal: str = _REFUSAL) -> BaseFileLock:
+def lock_folder(folder: Path, refusal: str = _REFUSAL) -> BaseFileLock:
     """Make a run's folder, and lock it until the object that is returned is no longer referred to.
 
     The same process may hold a folder more than once: a notebook that keeps an earlier result can run again.

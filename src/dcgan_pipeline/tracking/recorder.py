@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dcgan_pipeline.tracking.journal import Journal
 
 if TYPE_CHECKING:
-    from dcgan_pipeline.representation.search import Trial
+    from dcgan_pipeline.evaluation.search import Trial
 
 logger = logging.getLogger(__name__)
 _ENVIRONMENT = "DCGAN_PIPELINE_JOURNAL"  # the folder, for processes that are started and not forked
@@ -154,7 +154,7 @@ def log_metrics(metrics: Mapping[str, float], step: int) -> None:
 def log_samples(images: NDArray[np.uint8], step: int) -> None:
     """Log samples, uint8 (n, C, S, S), as a picture that MLflow's page shows by step; outside a run, do nothing."""
     if recorder := current():
-        from dcgan_pipeline.inspection.canvas import tile
+        from dcgan_pipeline.figures.canvas import tile
 
         recorder.picture(tile(images, max(1, int(len(images) ** 0.5))), "samples", step)
 

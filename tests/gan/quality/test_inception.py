@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from dcgan_pipeline.errors import InputError
+from dcgan_pipeline.gan.monitor_settings import QualitySettings
 from dcgan_pipeline.gan.quality.inception import InceptionSpace
-from dcgan_pipeline.gan.quality.judge import make_judge
+from dcgan_pipeline.gan.quality.metrics import make_quality_metrics
 from dcgan_pipeline.gan.settings import Architecture
-from dcgan_pipeline.gan.watch_settings import QualitySettings
 
 CPU = torch.device("cpu")
 SHAPE = Architecture(image_size=16, channels=1, latent_dim=5, width=3, kernel=3)
@@ -66,7 +66,7 @@ def test_fid_kid_and_the_inception_score_are_torch_fidelitys(weights):
 
     real, generated = images(0), 255 - images(1) // 2
     settings = QualitySettings(every=1, metrics=("fid", "kid", "inception_score"), inception_weights=weights)
-    found = make_judge(settings, SHAPE, real, CPU)(generated)
+    found = make_quality_metrics(settings, SHAPE, real, CPU)(generated)
     expected = torch_fidelity.calculate_metrics(
         input1=Pictures(generated),
         input2=Pictures(real),

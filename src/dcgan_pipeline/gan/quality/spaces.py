@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dcgan_pipeline.gan import statistics
+from dcgan_pipeline.gan import batch_norm_statistics
 from dcgan_pipeline.gan.data import to_range
 from dcgan_pipeline.gan.networks import Discriminator, initialise
 from dcgan_pipeline.gan.settings import Architecture
@@ -33,8 +33,8 @@ class UntrainedSpace:
 
     Random filters already tell textures, edges and contrast apart, need no labels and no download, and do not change
     with the networks that are trained. The weights depend on the size and the channels of images alone; batch norm's
-    statistics are those of the images, as :mod:`dcgan_pipeline.gan.statistics` computes them, so that a sample's
-    vector depends on itself alone.
+    statistics are those of the images, as :mod:`dcgan_pipeline.gan.batch_norm_statistics` computes them, so that a
+    sample's vector depends on itself alone.
 
     Parameters
     ----------
@@ -51,9 +51,11 @@ class UntrainedSpace:
         self._network, self._device = Discriminator(shape), device
         initialise(self._network, torch_stream(_SEED, "quality features"))
         self._network.to(device).to(memory_format=torch.channels_last)
-        size = min(statistics.BATCH, len(real))
+        size = min(batch_norm_statistics.BATCH, len(real))
         whole = len(real) // size * size
-        statistics.recompute(self._network, (to_range(real[k : k + size], device) for k in range(0, whole, size)))
+        batch_norm_statistics.recompute(
+            self._network, (to_range(real[k : k + size], device) for k in range(0, whole, size))
+        )
 
     @torch.no_grad()
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

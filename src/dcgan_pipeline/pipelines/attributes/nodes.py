@@ -22,10 +22,10 @@ def read_attributes(
 ) -> tuple[pd.DataFrame, ArrayChunks]:
     """Take over what the source knows of its images, cut out as they were."""
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.attributes.settings import AttributesSettings
     from dcgan_pipeline.engine import EngineSettings
     from dcgan_pipeline.imaging.object_maps import attribute_table, object_maps
     from dcgan_pipeline.imaging.settings import PreprocessSettings
-    from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
 
     check_same_images(images=images, records=records)
     settings = AttributesSettings.parse(attributes, "attributes")
@@ -46,10 +46,10 @@ def learn_attributes(
 ) -> tuple[Weights, pd.DataFrame, dict[str, float]]:
     """Train the model that judges samples, on images without near-duplicates, and measure it on those held out."""
     from dcgan_pipeline.arrays import ID, check_same_images
+    from dcgan_pipeline.attributes.settings import AttributesSettings
+    from dcgan_pipeline.attributes.training import KnownImages, summarise, train_attribute_model
+    from dcgan_pipeline.dedup.groups import kept_rows
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.inspection.attribute_settings import AttributesSettings
-    from dcgan_pipeline.inspection.attribute_training import KnownImages, summarise, train_attribute_model
 
     check_same_images(images=images, attributes=table, object_maps=object_maps, duplicates=duplicates)
     settings = AttributesSettings.parse(attributes, "attributes").model

@@ -29,18 +29,18 @@ def compare_baselines(
     seed: int,
     device: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Judge baselines on the draws of ``evaluate``; see :mod:`dcgan_pipeline.representation.baselines`.
+    """Judge baselines on the draws of ``evaluate``; see :mod:`dcgan_pipeline.evaluation.baselines`.
 
     The trials of searches become runs of their own in MLflow, below this one.
     """
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.dedup.groups import kept_rows
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.representation import report
-    from dcgan_pipeline.representation.baselines import BaselinesSettings, Task, judge_baselines
-    from dcgan_pipeline.representation.compare import PIXELS, check_kinds
-    from dcgan_pipeline.representation.protocol import draw_labels
-    from dcgan_pipeline.representation.settings import EvaluateSettings
+    from dcgan_pipeline.evaluation import report
+    from dcgan_pipeline.evaluation.baselines import BaselinesSettings, Task, judge_baselines
+    from dcgan_pipeline.evaluation.compare import PIXELS, check_kinds
+    from dcgan_pipeline.evaluation.protocol import draw_labels
+    from dcgan_pipeline.evaluation.settings import EvaluateSettings
     from dcgan_pipeline.tracking import log_trial
 
     check_same_images(gan=gan, images=images, duplicates=duplicates)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def train_hash_encoder(
     thumbnails: ShardedArray, dedup: dict[str, Any], seed: int, device: str
 ) -> tuple[Weights, pd.DataFrame]:
-    """Fit the autoencoder; see :mod:`dcgan_pipeline.hashing.autoencoder`."""
+    """Fit the autoencoder; see :mod:`dcgan_pipeline.dedup.autoencoder`."""
+    from dcgan_pipeline.dedup.autoencoder import train_autoencoder
+    from dcgan_pipeline.dedup.settings import DedupSettings
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.hashing.autoencoder import train_autoencoder
-    from dcgan_pipeline.hashing.settings import DedupSettings
     from dcgan_pipeline.tracking import log_metrics
 
     settings = DedupSettings.parse(dedup, "dedup").autoencoder
@@ -32,11 +32,11 @@ def train_hash_encoder(
 def hash_images(
     thumbnails: ShardedArray, hash_encoder: Weights, dedup: dict[str, Any], engine: dict[str, Any], device: str
 ) -> ArrayChunks:
-    """Turn thumbnails into binary codes; see :mod:`dcgan_pipeline.hashing.codes`."""
+    """Turn thumbnails into binary codes; see :mod:`dcgan_pipeline.dedup.codes`."""
+    from dcgan_pipeline.dedup.codes import compute_codes
+    from dcgan_pipeline.dedup.settings import DedupSettings
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.engine import EngineSettings
-    from dcgan_pipeline.hashing.codes import compute_codes
-    from dcgan_pipeline.hashing.settings import DedupSettings
 
     settings = DedupSettings.parse(dedup, "dedup")
     where = EngineSettings.parse(engine, "engine")
@@ -50,10 +50,10 @@ def group_duplicates(
     records: pd.DataFrame,
     dedup: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Group duplicates and keep one image of each group; see :mod:`dcgan_pipeline.hashing.groups`."""
+    """Group duplicates and keep one image of each group; see :mod:`dcgan_pipeline.dedup.groups`."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import Hashed, find_duplicates
-    from dcgan_pipeline.hashing.settings import DedupSettings
+    from dcgan_pipeline.dedup.groups import Hashed, find_duplicates
+    from dcgan_pipeline.dedup.settings import DedupSettings
 
     check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     settings = DedupSettings.parse(dedup, "dedup")
@@ -64,7 +64,7 @@ def group_duplicates(
 def _reported(
     duplicates: pd.DataFrame, records: pd.DataFrame, hash_codes: ShardedArray
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    from dcgan_pipeline.hashing.groups import describe_groups, measure_groups, warn_of_conflicts
+    from dcgan_pipeline.dedup.groups import describe_groups, measure_groups, warn_of_conflicts
 
     report = describe_groups(duplicates, records)
     warn_of_conflicts(report)
@@ -79,17 +79,17 @@ def group_new_duplicates(
     known_images: KnownImagesDataset,
     dedup: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Group duplicates among new images, and drop those that are known; see :mod:`dcgan_pipeline.hashing.known`."""
+    """Group duplicates among new images, and drop those that are known; see :mod:`dcgan_pipeline.dedup.known`."""
     import logging
 
     import pandas as pd
 
     from dcgan_pipeline.arrays import ID, check_same_images
+    from dcgan_pipeline.dedup.codes import ENCODER
+    from dcgan_pipeline.dedup.groups import Hashed, find_duplicates, rows_of
+    from dcgan_pipeline.dedup.known import drop_known, find_known
+    from dcgan_pipeline.dedup.settings import DedupSettings
     from dcgan_pipeline.errors import InputError
-    from dcgan_pipeline.hashing.codes import ENCODER
-    from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, rows_of
-    from dcgan_pipeline.hashing.known import drop_known, find_known
-    from dcgan_pipeline.hashing.settings import DedupSettings
 
     check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     settings = DedupSettings.parse(dedup, "dedup")
@@ -128,8 +128,8 @@ def read_test_thumbnails(
 ) -> tuple[ShardFiles, pd.DataFrame]:
     """Make thumbnails of the labelled test set, as of the training images."""
     from dcgan_pipeline.engine import EngineSettings
+    from dcgan_pipeline.evaluation.labelled import labelled_thumbnails
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-    from dcgan_pipeline.representation.labelled import labelled_thumbnails
 
     settings = FacesSettings.parse(faces, "faces"), PreprocessSettings.parse(preprocess, "preprocess")
     return labelled_thumbnails(source, *settings, EngineSettings.parse(engine, "engine"), work)
@@ -147,9 +147,9 @@ def group_apart(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Group duplicates, and drop every image that is one of a test image: a GAN trained on the rest never saw those."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import Hashed, find_duplicates, rows_of
-    from dcgan_pipeline.hashing.known import drop_known, find_known
-    from dcgan_pipeline.hashing.settings import DedupSettings
+    from dcgan_pipeline.dedup.groups import Hashed, find_duplicates, rows_of
+    from dcgan_pipeline.dedup.known import drop_known, find_known
+    from dcgan_pipeline.dedup.settings import DedupSettings
 
     check_same_images(hash_codes=hash_codes, thumbnails=thumbnails, images=images, records=records)
     check_same_images(test_codes=test_codes, test_thumbnails=test_thumbnails, test_records=test_records)
@@ -175,13 +175,13 @@ def audit_duplicates(
     seed: int,
     device: str,
 ) -> tuple[pd.DataFrame, str, dict[str, float]]:
-    """Measure recall and draw pairs to judge; see :mod:`dcgan_pipeline.hashing.audit`."""
+    """Measure recall and draw pairs to judge; see :mod:`dcgan_pipeline.dedup.audit`."""
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.dedup.audit import measure_recall, sample_collisions
+    from dcgan_pipeline.dedup.audit_page import audit_page
+    from dcgan_pipeline.dedup.groups import Hashed
+    from dcgan_pipeline.dedup.settings import DedupSettings
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.hashing.audit import measure_recall, sample_collisions
-    from dcgan_pipeline.hashing.audit_page import audit_page
-    from dcgan_pipeline.hashing.groups import Hashed
-    from dcgan_pipeline.hashing.settings import DedupSettings
 
     same = {"hash_codes": hash_codes, "thumbnails": thumbnails, "images": images, "records": records}
     check_same_images(**same, duplicates=duplicates)
@@ -199,9 +199,9 @@ def draw_collisions(
 ) -> Figure:
     """Draw the largest groups."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import label_conflicts
-    from dcgan_pipeline.hashing.settings import DedupSettings
-    from dcgan_pipeline.inspection.data_figures import collision_gallery
+    from dcgan_pipeline.dedup.groups import label_conflicts
+    from dcgan_pipeline.dedup.settings import DedupSettings
+    from dcgan_pipeline.figures.data import collision_gallery
 
     check_same_images(thumbnails=thumbnails, records=records, duplicates=duplicates)
     settings, conflicts = DedupSettings.parse(dedup, "dedup"), label_conflicts(duplicates, records)

@@ -15,10 +15,10 @@ def find_annotations(
     gan: Weights, attribute_model: Weights, found_annotations: dict[str, Any], seed: int, device: str
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Choose exemplars and draw boxes by what the model says of samples."""
+    from dcgan_pipeline.attributes.model import load_attribute_model
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection import finding
-    from dcgan_pipeline.inspection.attribute_model import load_attribute_model
-    from dcgan_pipeline.inspection.edit_settings import FoundAnnotationsSettings
+    from dcgan_pipeline.edits import finding
+    from dcgan_pipeline.edits.settings import FoundAnnotationsSettings
 
     settings = FoundAnnotationsSettings.parse(found_annotations, "edits.found_annotations")
     place = resolve_device(device)
@@ -35,14 +35,14 @@ def trace_forgetting(
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
     """Measure what is left of the object, and of all else, as its maps are dropped."""
+    from dcgan_pipeline.attributes.model import load_attribute_model
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits import forgetting_curve as domain
+    from dcgan_pipeline.edits.forgetting import check_of
+    from dcgan_pipeline.edits.forgetting_figures import curve_figure, nothing_to_forget
+    from dcgan_pipeline.edits.latents import draw
+    from dcgan_pipeline.edits.settings import ForgettingCurveSettings
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection import forgetting_curve as domain
-    from dcgan_pipeline.inspection.attribute_model import load_attribute_model
-    from dcgan_pipeline.inspection.edit_settings import ForgettingCurveSettings
-    from dcgan_pipeline.inspection.forgetting import check_of
-    from dcgan_pipeline.inspection.forgetting_figures import curve_figure, nothing_to_forget
-    from dcgan_pipeline.inspection.latents import draw
 
     settings, place = ForgettingCurveSettings.parse(forgetting_curve, "edits.forgetting_curve"), resolve_device(device)
     check_of(forgetting_table, gan)
@@ -68,14 +68,14 @@ def judge_arithmetic(
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
     """Draw a sum of concepts (paper 6.3.2), and compare what it shows with what was asked for."""
+    from dcgan_pipeline.attributes.model import load_attribute_model
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits.annotations import Annotations
+    from dcgan_pipeline.edits.edits import compare_with_asked, summarise_arithmetic
+    from dcgan_pipeline.edits.figures import arithmetic_figure
+    from dcgan_pipeline.edits.settings import VectorArithmeticSettings
+    from dcgan_pipeline.edits.vectors import calculate, terms_of
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection.annotations import Annotations
-    from dcgan_pipeline.inspection.attribute_model import load_attribute_model
-    from dcgan_pipeline.inspection.edit_figures import arithmetic_figure
-    from dcgan_pipeline.inspection.edit_settings import VectorArithmeticSettings
-    from dcgan_pipeline.inspection.edits import compare_with_asked, summarise_arithmetic
-    from dcgan_pipeline.inspection.vectors import calculate, terms_of
 
     settings = VectorArithmeticSettings.parse(vector_arithmetic, "edits.vector_arithmetic")
     concepts, place = Annotations.parse_for(annotations, gan), resolve_device(device)
@@ -89,19 +89,19 @@ def judge_turn(
     gan: Weights, annotations: dict[str, Any], attribute_model: Weights, turn: dict[str, Any], seed: int, device: str
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
     """Draw samples along the vector from one concept to another (paper 6.3.2), and measure what it turns."""
+    from dcgan_pipeline.attributes.model import load_attribute_model
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits import turn as domain
+    from dcgan_pipeline.edits.annotations import Annotations
+    from dcgan_pipeline.edits.edits import asked_of
+    from dcgan_pipeline.edits.ends import ends_of
+    from dcgan_pipeline.edits.expressions import Term
+    from dcgan_pipeline.edits.figures import turn_figure
+    from dcgan_pipeline.edits.latents import draw, pictures
+    from dcgan_pipeline.edits.scores import Judge
+    from dcgan_pipeline.edits.settings import TurnSettings
+    from dcgan_pipeline.edits.vectors import along, ends_of_turn, steps_along, vector_between
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection import turn as domain
-    from dcgan_pipeline.inspection.annotations import Annotations
-    from dcgan_pipeline.inspection.attribute_model import load_attribute_model
-    from dcgan_pipeline.inspection.edit_figures import turn_figure
-    from dcgan_pipeline.inspection.edit_scores import Judge
-    from dcgan_pipeline.inspection.edit_settings import TurnSettings
-    from dcgan_pipeline.inspection.edits import asked_of
-    from dcgan_pipeline.inspection.ends import ends_of
-    from dcgan_pipeline.inspection.expressions import Term
-    from dcgan_pipeline.inspection.latents import draw, pictures
-    from dcgan_pipeline.inspection.vectors import along, ends_of_turn, steps_along, vector_between
 
     settings, concepts = TurnSettings.parse(turn, "edits.turn"), Annotations.parse_for(annotations, gan)
     place = resolve_device(device)
@@ -129,18 +129,18 @@ def judge_edits(
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
     """Score the result of every edit, and of random ones of the same size."""
+    from dcgan_pipeline.attributes.model import load_attribute_model
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits import scores as domain
+    from dcgan_pipeline.edits.annotations import Annotations
+    from dcgan_pipeline.edits.edits import edits_of
+    from dcgan_pipeline.edits.ends import ends_of
+    from dcgan_pipeline.edits.figures import said_of, scores_figure
+    from dcgan_pipeline.edits.forgetting import check_of
+    from dcgan_pipeline.edits.latents import draw, pictures
+    from dcgan_pipeline.edits.settings import EditScoresSettings, TurnSettings, VectorArithmeticSettings
+    from dcgan_pipeline.edits.vectors import ends_of_turn, terms_of
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection import edit_scores as domain
-    from dcgan_pipeline.inspection.annotations import Annotations
-    from dcgan_pipeline.inspection.attribute_model import load_attribute_model
-    from dcgan_pipeline.inspection.edit_figures import said_of, scores_figure
-    from dcgan_pipeline.inspection.edit_settings import EditScoresSettings, TurnSettings, VectorArithmeticSettings
-    from dcgan_pipeline.inspection.edits import edits_of
-    from dcgan_pipeline.inspection.ends import ends_of
-    from dcgan_pipeline.inspection.forgetting import check_of
-    from dcgan_pipeline.inspection.latents import draw, pictures
-    from dcgan_pipeline.inspection.vectors import ends_of_turn, terms_of
 
     settings = EditScoresSettings.parse(edit_scores, "edits.edit_scores")
     concepts, place = Annotations.parse_for(annotations, gan), resolve_device(device)

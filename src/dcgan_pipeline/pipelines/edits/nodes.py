@@ -16,12 +16,12 @@ def draw_forgetting(
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
     """Find the maps that draw an object, and draw samples without them (paper 6.3.1)."""
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits import forgetting as domain
+    from dcgan_pipeline.edits.annotations import Annotations
+    from dcgan_pipeline.edits.forgetting_figures import forgetting_figure, nothing_to_forget
+    from dcgan_pipeline.edits.latents import draw
+    from dcgan_pipeline.edits.settings import ForgettingSettings
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection import forgetting as domain
-    from dcgan_pipeline.inspection.annotations import Annotations
-    from dcgan_pipeline.inspection.edit_settings import ForgettingSettings
-    from dcgan_pipeline.inspection.forgetting_figures import forgetting_figure, nothing_to_forget
-    from dcgan_pipeline.inspection.latents import draw
     from dcgan_pipeline.randomness import numpy_stream
 
     settings, place = ForgettingSettings.parse(forgetting, "edits.forgetting"), resolve_device(device)
@@ -41,11 +41,11 @@ def draw_arithmetic(
 ) -> Figure:
     """Draw a sum of concepts (paper 6.3.2)."""
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits.annotations import Annotations
+    from dcgan_pipeline.edits.figures import arithmetic_figure
+    from dcgan_pipeline.edits.settings import VectorArithmeticSettings
+    from dcgan_pipeline.edits.vectors import calculate, terms_of
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection.annotations import Annotations
-    from dcgan_pipeline.inspection.edit_figures import arithmetic_figure
-    from dcgan_pipeline.inspection.edit_settings import VectorArithmeticSettings
-    from dcgan_pipeline.inspection.vectors import calculate, terms_of
 
     settings = VectorArithmeticSettings.parse(vector_arithmetic, "edits.vector_arithmetic")
     concepts = Annotations.parse_for(annotations, gan)
@@ -57,12 +57,12 @@ def draw_arithmetic(
 def draw_turn(gan: Weights, annotations: dict[str, Any], turn: dict[str, Any], seed: int, device: str) -> Figure:
     """Draw samples along the vector from one concept to another (paper 6.3.2)."""
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.edits.annotations import Annotations
+    from dcgan_pipeline.edits.figures import turn_figure
+    from dcgan_pipeline.edits.latents import draw
+    from dcgan_pipeline.edits.settings import TurnSettings
+    from dcgan_pipeline.edits.vectors import along, ends_of_turn, steps_along, vector_between
     from dcgan_pipeline.gan.sampling import load_generator
-    from dcgan_pipeline.inspection.annotations import Annotations
-    from dcgan_pipeline.inspection.edit_figures import turn_figure
-    from dcgan_pipeline.inspection.edit_settings import TurnSettings
-    from dcgan_pipeline.inspection.latents import draw
-    from dcgan_pipeline.inspection.vectors import along, ends_of_turn, steps_along, vector_between
 
     settings, concepts = TurnSettings.parse(turn, "edits.turn"), Annotations.parse_for(annotations, gan)
     start, end = ends_of_turn(concepts, settings, None)

@@ -32,7 +32,7 @@ def choose_regions(
 
 def draw_contact_sheet(raw_images: ImageSource, regions: pd.DataFrame, faces: dict[str, Any]) -> Figure:
     """Draw regions on their photographs."""
+    from dcgan_pipeline.figures.data import contact_sheet
     from dcgan_pipeline.imaging.settings import FacesSettings
-    from dcgan_pipeline.inspection.data_figures import contact_sheet
 
     return contact_sheet(raw_images, regions, FacesSettings.parse(faces, "faces").sheet_images)

@@ -36,13 +36,13 @@ def _read_part(
     features: dict[str, Any],
     engine: dict[str, Any],
 ) -> tuple[ShardFiles, ShardFiles, pd.DataFrame, pd.DataFrame]:
-    """Read one part of a split, copies on one side; see :mod:`dcgan_pipeline.representation.labelled`."""
+    """Read one part of a split, copies on one side; see :mod:`dcgan_pipeline.evaluation.labelled`."""
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.engine import EngineSettings
+    from dcgan_pipeline.evaluation.copies import MOVED, Parts, keep_groups_together
+    from dcgan_pipeline.evaluation.labelled import prepare_labelled
+    from dcgan_pipeline.evaluation.settings import FeaturesSettings
     from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-    from dcgan_pipeline.representation.copies import MOVED, Parts, keep_groups_together
-    from dcgan_pipeline.representation.labelled import prepare_labelled
-    from dcgan_pipeline.representation.settings import FeaturesSettings
 
     check_same_images(records=records, duplicates=duplicates)
     split = Parts(train, test)
@@ -66,12 +66,12 @@ def label_images(
     features: dict[str, Any],
     dedup: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Make the tables of labels, and mark copies of test images; see :mod:`dcgan_pipeline.representation.copies`."""
+    """Make the tables of labels, and mark copies of test images; see :mod:`dcgan_pipeline.evaluation.copies`."""
     from dcgan_pipeline.arrays import check_same_images
-    from dcgan_pipeline.hashing.groups import Hashed
-    from dcgan_pipeline.hashing.settings import DedupSettings
-    from dcgan_pipeline.representation.copies import mark_copies
-    from dcgan_pipeline.representation.settings import FeaturesSettings
+    from dcgan_pipeline.dedup.groups import Hashed
+    from dcgan_pipeline.dedup.settings import DedupSettings
+    from dcgan_pipeline.evaluation.copies import mark_copies
+    from dcgan_pipeline.evaluation.settings import FeaturesSettings
 
     train = Hashed(codes_train, thumbnails_train, records_train, images_train)
     test = Hashed(codes_test, thumbnails_test, records_test, images_test)
@@ -85,19 +85,19 @@ def label_images(
 def make_untrained(gan: Weights, images: ShardedArray, duplicates: pd.DataFrame, seed: int, device: str) -> Weights:
     """Make the untrained discriminator that the trained one is compared with."""
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.dedup.groups import kept_rows
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.representation.features import untrained_discriminator
+    from dcgan_pipeline.evaluation.features import untrained_discriminator
 
     check_same_images(gan=gan, images=images, duplicates=duplicates)
     return untrained_discriminator(gan, images, kept_rows(duplicates), seed, resolve_device(device))
 
 
 def extract_features(weights: Weights, images: ShardedArray, features: dict[str, Any], device: str) -> ArrayChunks:
-    """Pool and concatenate the discriminator's convolutions; see :mod:`dcgan_pipeline.representation.features`."""
+    """Pool and concatenate the discriminator's convolutions; see :mod:`dcgan_pipeline.evaluation.features`."""
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.representation.features import discriminator_features
-    from dcgan_pipeline.representation.settings import FeaturesSettings
+    from dcgan_pipeline.evaluation.features import discriminator_features
+    from dcgan_pipeline.evaluation.settings import FeaturesSettings
 
     settings = FeaturesSettings.parse(features, "features")
     kind = "trained D" if weights.settings["kind"] == "gan" else "untrained D"

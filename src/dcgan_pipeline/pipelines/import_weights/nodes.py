@@ -32,10 +32,10 @@ def import_arrays_with_images(
     from pathlib import Path
 
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.dedup.groups import kept_rows
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.gan.authors_weights import load_authors_weights
     from dcgan_pipeline.gan.settings import ImportSettings
-    from dcgan_pipeline.hashing.groups import kept_rows
 
     check_same_images(images=images, duplicates=duplicates)
     settings = ImportSettings.parse(import_weights, "import_weights")

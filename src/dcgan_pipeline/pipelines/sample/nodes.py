@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def draw_images(gan: Weights, work: Path, sample: dict[str, Any], seed: int, device: str) -> ShardFiles:
-    """Draw samples as files; see :mod:`dcgan_pipeline.inspection.sample_files`."""
+    """Draw samples as files; see :mod:`dcgan_pipeline.visualize.sample_files`."""
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection.sample_files import write_samples
-    from dcgan_pipeline.inspection.settings import SampleSettings
+    from dcgan_pipeline.visualize.sample_files import write_samples
+    from dcgan_pipeline.visualize.settings import SampleSettings
 
     settings = SampleSettings.parse(sample, "sample")
     chosen = seed if settings.seed is None else settings.seed

@@ -31,12 +31,12 @@ def train_dcgan(
     The labels in ``records``, and their names, are for conditional networks alone.
     """
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.dedup.groups import kept_rows
     from dcgan_pipeline.devices import resolve_device
     from dcgan_pipeline.engine import EngineSettings
     from dcgan_pipeline.gan.record import is_warning
     from dcgan_pipeline.gan.settings import TrainSettings
     from dcgan_pipeline.gan.train import train_gan
-    from dcgan_pipeline.hashing.groups import kept_rows
     from dcgan_pipeline.tracking import log_metrics, log_samples
 
     check_same_images(images=images, records=records, duplicates=duplicates)
@@ -75,13 +75,13 @@ def _classes(records: pd.DataFrame) -> list[str]:
 
 def draw_diagnostics(training_history: pd.DataFrame) -> Figure:
     """Draw what happened beside the losses, by step."""
-    from dcgan_pipeline.inspection.gan_figures import diagnostic_curves
+    from dcgan_pipeline.figures.training import diagnostic_curves
 
     return diagnostic_curves(training_history)
 
 
 def draw_losses(training_history: pd.DataFrame) -> Figure:
     """Draw the losses by step."""
-    from dcgan_pipeline.inspection.gan_figures import loss_curves
+    from dcgan_pipeline.figures.training import loss_curves
 
     return loss_curves(training_history)

@@ -21,12 +21,12 @@ def draw_guided_backpropagation(
     seed: int,
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
-    """Draw what excites D's features, and where (paper 6.2); see :mod:`dcgan_pipeline.inspection.guided_figure`."""
+    """Draw what excites D's features, and where (paper 6.2); see :mod:`dcgan_pipeline.visualize.guided_figure`."""
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection.guided_figure import guided_figure, look_into_discriminator, measure_guided
-    from dcgan_pipeline.inspection.pile import split_by_training
-    from dcgan_pipeline.inspection.view_settings import GuidedBackpropagationSettings
+    from dcgan_pipeline.visualize.guided_figure import guided_figure, look_into_discriminator, measure_guided
+    from dcgan_pipeline.visualize.training_images import split_by_training
+    from dcgan_pipeline.visualize.view_settings import GuidedBackpropagationSettings
 
     check_same_images(gan=gan, images=images, records=records, duplicates=duplicates)
     settings = GuidedBackpropagationSettings.parse(guided, "visualize.guided_backpropagation")
@@ -45,16 +45,16 @@ def draw_activation_maximisation(
     seed: int,
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
-    """Draw the inputs that excite D's features most; see :mod:`dcgan_pipeline.inspection.maximisation`."""
+    """Draw the inputs that excite D's features most; see :mod:`dcgan_pipeline.visualize.maximisation`."""
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection.maximisation import (
+    from dcgan_pipeline.visualize.maximisation import (
         maximisation_figure,
         maximise_features,
         measure_maximisation,
     )
-    from dcgan_pipeline.inspection.pile import split_by_training
-    from dcgan_pipeline.inspection.view_settings import ActivationMaximisationSettings
+    from dcgan_pipeline.visualize.training_images import split_by_training
+    from dcgan_pipeline.visualize.view_settings import ActivationMaximisationSettings
 
     check_same_images(gan=gan, images=images, records=records, duplicates=duplicates)
     settings = ActivationMaximisationSettings.parse(maximisation, "visualize.activation_maximisation")

@@ -22,12 +22,12 @@ def draw_nearest_images(
     seed: int,
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
-    """Draw samples beside the training images that are nearest to them; see :mod:`dcgan_pipeline.inspection`."""
+    """Draw samples beside the training images that are nearest to them; see :mod:`dcgan_pipeline.visualize`."""
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection.nearest_figure import find_nearest, measure_nearest, nearest_figure
-    from dcgan_pipeline.inspection.pile import called, held_out_pictures, split_by_training
-    from dcgan_pipeline.inspection.view_settings import NearestImagesSettings
+    from dcgan_pipeline.visualize.nearest_figure import find_nearest, measure_nearest, nearest_figure
+    from dcgan_pipeline.visualize.training_images import called, held_out_pictures, split_by_training
+    from dcgan_pipeline.visualize.view_settings import NearestImagesSettings
 
     check_same_images(gan=gan, images=images, records=records, duplicates=duplicates)
     settings = NearestImagesSettings.parse(nearest, "visualize.nearest_images")
@@ -48,12 +48,12 @@ def draw_projection(
     seed: int,
     device: str,
 ) -> tuple[Figure, pd.DataFrame, dict[str, float]]:
-    """Draw images beside the nearest that G can draw; see :mod:`dcgan_pipeline.inspection.projection_figure`."""
+    """Draw images beside the nearest that G can draw; see :mod:`dcgan_pipeline.visualize.projection_figure`."""
     from dcgan_pipeline.arrays import check_same_images
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection.pile import called, held_out_pictures, split_by_training
-    from dcgan_pipeline.inspection.projection_figure import measure_projection, project_images, projection_figure
-    from dcgan_pipeline.inspection.view_settings import ProjectionSettings
+    from dcgan_pipeline.visualize.projection_figure import measure_projection, project_images, projection_figure
+    from dcgan_pipeline.visualize.training_images import called, held_out_pictures, split_by_training
+    from dcgan_pipeline.visualize.view_settings import ProjectionSettings
 
     check_same_images(gan=gan, images=images, records=records, duplicates=duplicates)
     settings = ProjectionSettings.parse(projection, "visualize.projection")

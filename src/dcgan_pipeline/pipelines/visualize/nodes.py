@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dcgan_pipeline.arrays import ShardedArray
-    from dcgan_pipeline.inspection.film import Film
+    from dcgan_pipeline.visualize.film import Film
     from dcgan_pipeline.weights import Weights
 
 
@@ -23,12 +23,12 @@ def draw_samples(
 ) -> Figure:
     """Draw fresh samples beside training images."""
     from dcgan_pipeline.arrays import check_same_images
+    from dcgan_pipeline.dedup.groups import kept_rows
     from dcgan_pipeline.devices import resolve_device
+    from dcgan_pipeline.figures import training as gan_figures
     from dcgan_pipeline.gan.sampling import sample
-    from dcgan_pipeline.hashing.groups import kept_rows
-    from dcgan_pipeline.inspection import gan_figures
-    from dcgan_pipeline.inspection.settings import SampleGridSettings
     from dcgan_pipeline.randomness import numpy_stream
+    from dcgan_pipeline.visualize.settings import SampleGridSettings
 
     check_same_images(gan=gan, images=images, duplicates=duplicates)
     count = SampleGridSettings.parse(sample_grid, "visualize.sample_grid").side ** 2
@@ -40,8 +40,8 @@ def draw_samples(
 
 def animate_training(training_samples: ShardedArray, training_animation: dict[str, Any]) -> Film:
     """Animate the samples of one fixed z through training."""
-    from dcgan_pipeline.inspection import gan_figures
-    from dcgan_pipeline.inspection.settings import AnimationSettings
+    from dcgan_pipeline.figures import training as gan_figures
+    from dcgan_pipeline.visualize.settings import AnimationSettings
 
     settings = AnimationSettings.parse(training_animation, "visualize.training_animation")
     steps = training_samples.attrs["steps"]

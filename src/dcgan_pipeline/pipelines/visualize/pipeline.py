@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from dcgan_pipeline.inspection.sections import SECTIONS
 from dcgan_pipeline.pipelines.visualize.feature_nodes import draw_activation_maximisation, draw_guided_backpropagation
 from dcgan_pipeline.pipelines.visualize.memory_nodes import draw_nearest_images, draw_projection
 from dcgan_pipeline.pipelines.visualize.nodes import animate_training, draw_samples
 from dcgan_pipeline.pipelines.visualize.walk_nodes import film_latent_walk, walk_latent_space, write_gan_report
+from dcgan_pipeline.visualize.sections import SECTIONS
 
 SHARED = ["params:seed", "params:device"]
 IMAGES = ["gan", "images", "records", "duplicates"]

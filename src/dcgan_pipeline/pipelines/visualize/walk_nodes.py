@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from dcgan_pipeline.inspection.film import Film
-    from dcgan_pipeline.inspection.report import Results
+    from dcgan_pipeline.visualize.film import Film
+    from dcgan_pipeline.visualize.report import Results
     from dcgan_pipeline.weights import Weights
 
 
@@ -22,8 +22,8 @@ def walk_latent_space(
 ) -> tuple[Figure, dict[str, float]]:
     """Draw the walk between points of z, and measure how smooth it is (paper 6.1, figure 4)."""
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection import walk
-    from dcgan_pipeline.inspection.settings import WalkSettings
+    from dcgan_pipeline.visualize import walk
+    from dcgan_pipeline.visualize.settings import WalkSettings
 
     settings = WalkSettings.parse(latent_walk, "visualize.latent_walk")
     route = walk.find_route(gan, settings, seed, gan_annotations(gan))
@@ -42,8 +42,8 @@ def film_latent_walk(
 ) -> Film:
     """Film the same walk, in a loop."""
     from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.inspection import walk
-    from dcgan_pipeline.inspection.settings import FilmSettings, WalkSettings
+    from dcgan_pipeline.visualize import walk
+    from dcgan_pipeline.visualize.settings import FilmSettings, WalkSettings
 
     walking = WalkSettings.parse(latent_walk, "visualize.latent_walk")
     settings = FilmSettings.parse(latent_walk_film, "visualize.latent_walk_film")
@@ -55,8 +55,8 @@ def write_gan_report(
     gan: Weights, gan_results: Callable[[Weights], Results], gan_report: dict[str, Any], *drawn: Any
 ) -> str:
     """Write the page about a ``gan``; ``drawn``: the figures of this run that it waits for."""
-    from dcgan_pipeline.inspection import report
-    from dcgan_pipeline.inspection.settings import ReportSettings
+    from dcgan_pipeline.visualize import report
+    from dcgan_pipeline.visualize.settings import ReportSettings
 
     settings = ReportSettings.parse(gan_report, "visualize.gan_report")
     return report.gan_report(gan, gan_results(gan), settings)

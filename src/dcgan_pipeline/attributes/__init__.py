@@ -1,0 +1,1 @@
+"""A model of what is known of images, learned to judge samples."""

@@ -1,0 +1,1 @@
+"""Edits of samples: forgetting, arithmetic and turns, with their exemplars and their scores (paper 6.3)."""
