@@ -41,7 +41,7 @@ _POLL_SECONDS = 0.5
 _LOOPBACK = "127.0.0.1"  # what start_ray starts on
 
 
-def run_on_ray(plan: Plan, device: torch.device, reports: Callbacks, engine: EngineSettings) -> Finished:
+def run_on_ray(plan: Plan, device: torch.device, callbacks: Callbacks, engine: EngineSettings) -> Finished:
     """Train with a process a worker of Ray Train; where one dies, all go on from the last checkpoint.
 
     Raises
@@ -58,7 +58,7 @@ def run_on_ray(plan: Plan, device: torch.device, reports: Callbacks, engine: Eng
         )
     plan.checkpoints.mkdir(parents=True, exist_ok=True)
     for attempt in range(_ATTEMPTS):
-        desk = _Desk(reports)
+        desk = _Desk(callbacks)
         try:
             return _once(ray, plan, kind == "GPU", desk)
         except _Died as death:
@@ -128,8 +128,8 @@ def _cause(failures: dict[int, Exception]) -> Exception:
 class _Desk:
     """Takes the messages of the first process, and passes them on."""
 
-    def __init__(self, reports: Callbacks) -> None:
-        self._reports = reports
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
         self.checkpoint: Path | None = None
         """The last one that was written."""
 
@@ -147,17 +147,17 @@ class _Desk:
                     getattr(self, f"_{name}")(*what)
 
     def _log(self, numbers: dict[str, float], step: int) -> None:
-        self._reports.log(numbers, step)
+        self._callbacks.log(numbers, step)
 
     def _show(self, images: NDArray[np.uint8], step: int) -> None:
-        if self._reports.show:
-            self._reports.show(images, step)
+        if self._callbacks.show:
+            self._callbacks.show(images, step)
 
     def _saved(self, file: Path) -> None:
         self.checkpoint = file
 
     def _bar(self, description: str, total: int) -> None:
-        self._advance = self._open.enter_context(self._reports.bar(description, total))
+        self._advance = self._open.enter_context(self._callbacks.bar(description, total))
 
     def _moved(self, amount: int, note: str | None) -> None:
         self._advance(amount, note)
@@ -180,7 +180,7 @@ def _work(plan: Plan, messages: Any) -> Finished | None:
     group = init_group(rank, size, device, loopback=address == _LOOPBACK, store=store)
     try:
         if rank == 0:
-            return run_main(plan, _reports(messages), group, device)
+            return run_main(plan, _callbacks(messages), group, device)
         run_worker(plan, group, device)
         return None
     finally:
@@ -204,7 +204,7 @@ def _meet(rank: int, size: int) -> tuple[str, distributed.Store]:
     return where[0], store(is_master=True, wait_for_workers=False, master_listen_fd=listening.detach())
 
 
-def _reports(messages: Any) -> Callbacks:
+def _callbacks(messages: Any) -> Callbacks:
     """Send all that there is to report, and what is logged, over the queue."""
 
     def sender(name: str) -> Callable[..., None]:

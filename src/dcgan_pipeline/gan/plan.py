@@ -69,17 +69,17 @@ class Plan:
             trainer.begin_with(self.initial.networks)
         return trainer
 
-    def pile(self, trainer: Trainer) -> TrainingImages:
+    def training_images(self, trainer: Trainer) -> TrainingImages:
         """Put the training images where a trainer gets them quickly."""
         s = self.settings
         return TrainingImages(
             self.images, self.rows, self.labels, trainer.device, s.data, s.device_memory, trainer.group
         )
 
-    def batches(self, pile: TrainingImages, trainer: Trainer, rollbacks: int) -> Iterator[tuple[Tensor, ...]]:
+    def batches(self, images: TrainingImages, trainer: Trainer, rollbacks: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield minibatches from the trainer's step on, for ever; after each rollback in another order."""
         order = derived_seed(self.seed, "order after a rollback", rollbacks) if rollbacks else self.seed
-        return pile.batches(self.settings.batch_size, order, trainer.step)
+        return images.batches(self.settings.batch_size, order, trainer.step)
 
     def learning_rate_at(self, step: int) -> float:
         """Give the learning rate of the minibatch after ``step`` others."""

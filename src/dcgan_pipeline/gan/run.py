@@ -1,4 +1,4 @@
-"""One training from its first step to its last: the loop around :class:`~dcgan_pipeline.gan.trainer.Trainer`."""
+"""One training from its first step to its last: what the main process does around the loop, and what a worker does."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.gan import checkpoints
@@ -23,6 +23,7 @@ from dcgan_pipeline.gan.data import statistics_batches
 from dcgan_pipeline.gan.diagnostics import CollapseMonitor, Problem
 from dcgan_pipeline.gan.frames import FrameFolder
 from dcgan_pipeline.gan.history import History, Since
+from dcgan_pipeline.gan.loop import train
 from dcgan_pipeline.gan.measurements import Measurements, uncounted
 from dcgan_pipeline.gan.parallel import Group
 from dcgan_pipeline.gan.plan import Plan
@@ -64,10 +65,10 @@ class Finished(NamedTuple):
     checkpoints: checkpoints.Checkpoints
 
 
-def run_main(plan: Plan, reports: Callbacks, group: Group, device: torch.device) -> Finished:
-    """Train as the first process, which alone keeps, logs and decides anything."""
+def run_main(plan: Plan, callbacks: Callbacks, group: Group, device: torch.device) -> Finished:
+    """Train as the main process (rank 0), which alone keeps, logs and decides anything."""
     trainer = plan.trainer(group, device)
-    run = _Run(plan, trainer, reports)
+    run = _Run(plan, trainer, callbacks)
     run.to_the_end()
     of_rows = None if plan.labels is None else plan.labels[plan.rows]
     real = statistics_batches(plan.images, plan.rows, plan.seed, device, plan.labels)
@@ -77,47 +78,45 @@ def run_main(plan: Plan, reports: Callbacks, group: Group, device: torch.device)
 
 
 def run_worker(plan: Plan, group: Group, device: torch.device) -> None:
-    """Train in another process what the first one trains."""
+    """Train as any other process: the same steps, and nothing is kept."""
     trainer = plan.trainer(group, device)
-    pile = plan.pile(trainer)
+    images = plan.training_images(trainer)
     while start := group.broadcast(None):
         checkpoint, rollbacks = start
         if checkpoint is not None:
             trainer.restore(Weights.load(checkpoint))
-        for batch in islice(plan.batches(pile, trainer, rollbacks), max(0, plan.total - trainer.step)):
-            trainer.set_learning_rate(plan.learning_rate_at(trainer.step))
-            trainer.update(*batch)
-            if plan.is_row(trainer.step) and group.broadcast(None):
-                break
+        train(plan, trainer, images, rollbacks)
 
 
 class _Run:
     """One training: what it works on, what it has so far, and where it keeps it."""
 
-    def __init__(self, plan: Plan, trainer: Trainer, reports: Callbacks) -> None:
-        self._plan, self.trainer, self._reports = plan, trainer, reports
+    def __init__(self, plan: Plan, trainer: Trainer, callbacks: Callbacks) -> None:
+        self._plan, self.trainer, self._callbacks = plan, trainer, callbacks
         self._settings, self._total = plan.settings, plan.total
-        self._measures = Measurements(plan, trainer)
+        self._measurements = Measurements(plan, trainer)
         if plan.settings.resume:
             self._resume(plan.settings.resume)
         else:
             self.checkpoints, self.frames = checkpoints.start(plan.checkpoints)
             origin = plan.initial.origin if plan.initial else None
             self.record = Record(History(self.checkpoints.folder), origin=origin)
-        self._watch = self._replay()
-        self._pile = plan.pile(trainer)
+        self._monitor = self._replay()
+        self._images = plan.training_images(trainer)
         self._clock = (time.monotonic(), trainer.step)
 
     def to_the_end(self) -> None:
         """Train until the last step, going back as often as it takes."""
-        with self._reports.bar("train: DCGAN", self._total) as advance:
-            advance(self.trainer.step)
+        with self._callbacks.bar("train: DCGAN", self._total) as self._advance:
+            self._advance(self.trainer.step)
+            if not self.record.steps:  # what an untrained G draws
+                self._draw()
             self._tell(go_on=True)
-            while problem := self._train(advance):
+            while train(self._plan, self.trainer, self._images, len(self.record.rollbacks), self._after_step):
                 reached = self.trainer.step
-                self._roll_back(problem)
+                self._roll_back(cast(Problem, self._problem))
                 self._tell(go_on=True)
-                advance(self.trainer.step - reached)
+                self._advance(self.trainer.step - reached)
             self._tell(go_on=False)
             # A training that was shortened to where it is: the end is always a row, and a frame.
             if self.record.since:
@@ -125,32 +124,25 @@ class _Run:
             if self.record.steps[-1:] != [self.trainer.step]:
                 self._draw()
 
-    def _train(self, advance: Advance) -> Problem | None:
-        """Train until the last step, or until there is a problem to go back for."""
-        plan, trainer, record, settings = self._plan, self.trainer, self.record, self._settings
-        batches = plan.batches(self._pile, trainer, len(record.rollbacks))
-        for batch in islice(batches, max(0, self._total - trainer.step)):
-            if not record.steps:  # what an untrained G draws
-                self._draw()
-            trainer.set_learning_rate(plan.learning_rate_at(trainer.step))
-            found = trainer.update(*batch)
-            last, step = trainer.step == self._total, trainer.step
-            if plan.is_row(step) or plan.is_row(step + 1):  # where minibatches update one network, both have a norm
-                found |= self._measures.gradients(found)
-            record.since.add(found)
-            note = None
-            if plan.is_row(step):
-                note, problem = self._report()
-                trainer.group.broadcast(problem is not None)
-                if problem:
-                    advance(1, note)
-                    return problem
+    def _after_step(self, values: dict[str, Tensor]) -> bool:
+        """Keep, draw and save what is due, and say whether there is a problem to go back for."""
+        step, settings = self.trainer.step, self._settings
+        # Where a minibatch updates one network alone, the row needs the norms of the last two.
+        if self._plan.is_row(step) or self._plan.is_row(step + 1):
+            values |= self._measurements.gradients(values)
+        self.record.since.add(values)
+        note = None
+        self._problem = None
+        if self._plan.is_row(step):
+            note, self._problem = self._report()
+        if self._problem is None:
+            last = step == self._total
             if step % settings.sample_every == 0 or last:
                 self._draw()
             if step % settings.checkpoint_every == 0 or last:
                 self._save()
-            advance(1, note)
-        return None
+        self._advance(1, note)
+        return self._problem is not None
 
     def _tell(self, go_on: bool) -> None:
         """Tell the other processes from which checkpoint to go on, if any, and after how many rollbacks; or to end."""
@@ -160,14 +152,14 @@ class _Run:
     def _report(self) -> tuple[str, Problem | None]:
         """Add a row to the history, log it, and return a note for the bar and a problem to go back for, if any."""
         step, record = self.trainer.step, self.record
-        row = _without_overflow(self._finite({"step": step, **record.since.means()})) | self._measures.samples()
+        row = _without_overflow(self._finite({"step": step, **record.since.means()})) | self._measurements.samples()
         measured = self._is_due(self._settings.quality.every)
         if measured:
-            row |= self._measures.quality()
-        problems = self._watch.see(row)
+            row |= self._measurements.quality()
+        problems = self._monitor.see(row)
         rate = self._rate()
         if measured or problems or self._plan.is_point(step):
-            self._reports.log({f"train.{name}": value for name, value in row.items() if name != "step"} | rate, step)
+            self._callbacks.log({f"train.{name}": value for name, value in row.items() if name != "step"} | rate, step)
         for problem in problems:
             logger.warning("step %d: %s; see docs/training.md", step, problem.text)
         row["event"] = "; ".join([*record.came(step), *(problem.text for problem in problems)])
@@ -175,7 +167,7 @@ class _Run:
         record.since = Since()
         note = f"loss D {row.get('loss_d', math.nan):.2f} G {row.get('loss_g', math.nan):.2f}, "
         note += f"{rate['train.images_per_second']:,.0f} images/s"
-        return note, self._to_act_on(self._watch.fatal)
+        return note, self._to_act_on(self._monitor.fatal)
 
     def _is_due(self, every: int | None) -> bool:
         """Whether a multiple of ``every`` lies after the row before, or training ends."""
@@ -194,8 +186,8 @@ class _Run:
             images = self.trainer.draw_fixed()
         self.frames.write(step, images)
         self.record.steps.append(step)
-        if self._reports.show:
-            self._reports.show(images, step)
+        if self._callbacks.show:
+            self._callbacks.show(images, step)
 
     # ---- checkpoints
 
@@ -203,7 +195,7 @@ class _Run:
         step, record = self.trainer.step, self.record
         self._finite({"step": step, **record.since.means()})  # a checkpoint is never of a training that has diverged
         before = record.good
-        if self._watch.healthy:
+        if self._monitor.healthy:
             record.good = step
         state = self.trainer.state(**self._plan.identity, **record.settings(self.frames))
         if not all(bool(value.isfinite().all()) for value in state.tensors.values()):
@@ -211,8 +203,8 @@ class _Run:
             self._stop(f"weights must be finite, and after step {step} they are not")
         state.tensors.update(record.tensors())
         file = self.checkpoints.save(state, record.good)
-        if self._reports.saved:
-            self._reports.saved(file)
+        if self._callbacks.saved:
+            self._callbacks.saved(file)
 
     def _now(self) -> dict[str, Any]:
         return self.trainer.state(**self._plan.identity).settings
@@ -228,10 +220,10 @@ class _Run:
         self.record.changes = [*self.record.changes, *changed]
 
     def _replay(self) -> CollapseMonitor:
-        watch = CollapseMonitor(self._settings.diagnostics)
+        monitor = CollapseMonitor(self._settings.diagnostics)
         for row in self.record.history.rows():
-            watch.see(row)
-        return watch
+            monitor.see(row)
+        return monitor
 
     # ---- when something is wrong
 
@@ -291,9 +283,9 @@ class _Run:
         self._restore(saved, changes(self._now(), saved.settings, self.checkpoints.file(good).name))
         self.record.rollbacks = rollbacks
         self.trainer.reseed_noise(len(rollbacks))
-        self._watch = self._replay()
+        self._monitor = self._replay()
         self._save()  # a run that is killed now does not go back a second time
-        self._reports.log({"train.rollbacks": float(len(rollbacks))}, at)
+        self._callbacks.log({"train.rollbacks": float(len(rollbacks))}, at)
         self._clock = (time.monotonic(), self.trainer.step)
 
 

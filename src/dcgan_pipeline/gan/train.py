@@ -117,10 +117,10 @@ def _kept(finished: Finished, lock: BaseFileLock) -> TrainedGan:
     return TrainedGan(gan, finished.history.table(_COLUMNS), samples)
 
 
-def _run(plan: Plan, device: torch.device, reports: Callbacks, engine: EngineSettings) -> Finished:
+def _run(plan: Plan, device: torch.device, callbacks: Callbacks, engine: EngineSettings) -> Finished:
     if engine.name == "ray" and plan.settings.processes > 1:
         from dcgan_pipeline.gan.cluster import run_on_ray
 
-        return run_on_ray(plan, device, reports, engine)
+        return run_on_ray(plan, device, callbacks, engine)
     with spawn_group(plan.settings.processes, device, partial(run_worker, plan)) as group:
-        return run_main(plan, reports, group, device)
+        return run_main(plan, callbacks, group, device)
