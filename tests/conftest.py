@@ -21,6 +21,7 @@ from typing import Any
 # A developer's own tracking server gets none of the tests' runs; read when the package is imported.
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+import hypothesis
 import pytest
 import torch
 import yaml
@@ -33,6 +34,10 @@ REPOSITORY = Path(__file__).parents[1]
 
 # Training gives the same bits with as many threads: one, as in conf/base. Tiny networks are quickest so, too.
 torch.set_num_threads(1)
+
+# No test depends on a clock: on a busy machine an example may take any time.
+hypothesis.settings.register_profile("without a clock", deadline=None)
+hypothesis.settings.load_profile("without a clock")
 
 # A suite that was started in the background ignores Ctrl-C, and so would the processes that tests send it to.
 signal.signal(signal.SIGINT, signal.default_int_handler)
