@@ -74,7 +74,8 @@ def arrives(text: str) -> str:
 
 def checked(given: dict, parameters: dict) -> None:
     """Parse what was given, as a run does before its first node."""
-    from dcgan_pipeline.parameters import SharedSettings, stage_settings
+    from dcgan_pipeline.parameters import SharedSettings
+    from dcgan_pipeline.stages import stage_settings
 
     SharedSettings.parse({name: value for name, value in given.items() if name in SharedSettings.model_fields}, "")
     for name in given:

@@ -12,18 +12,14 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from dcgan_pipeline.attributes.settings import AttributesSettings
 from dcgan_pipeline.cli import run
 from dcgan_pipeline.config_loader import ProjectConfigLoader
-from dcgan_pipeline.dedup.settings import DedupSettings
-from dcgan_pipeline.edits.settings import EditsSettings
-from dcgan_pipeline.evaluation.settings import EvaluateSettings, FeaturesSettings
-from dcgan_pipeline.gan.settings import TrainSettings, resolve_architecture
+from dcgan_pipeline.evaluation.settings import EvaluateSettings
+from dcgan_pipeline.gan.settings import resolve_architecture
 from dcgan_pipeline.hooks.given import Readers, refuse_unread
-from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
 from dcgan_pipeline.parameters import read_params
 from dcgan_pipeline.pipeline_registry import register_pipelines
-from dcgan_pipeline.visualize.settings import SampleSettings, VisualizeSettings
+from dcgan_pipeline.stages import stage_settings
 
 REPOSITORY = Path(__file__).parents[1]
 ENVIRONMENTS = sorted(path.name for path in (REPOSITORY / "conf").iterdir() if path.is_dir() and path.name != "local")
@@ -43,19 +39,8 @@ def test_every_environment_is_complete_and_its_networks_fit_its_images(environme
     loader = load(environment)
     parameters = loader["parameters"]
     parameters["evaluate"] = EvaluateSettings.laid_over(parameters["evaluate"], loader["protocols"])
-    for stage, schema in {
-        "faces": FacesSettings,
-        "dedup": DedupSettings,
-        "features": FeaturesSettings,
-        "evaluate": EvaluateSettings,
-        "visualize": VisualizeSettings,
-        "sample": SampleSettings,
-        "attributes": AttributesSettings,
-        "edits": EditsSettings,
-    }.items():
-        schema.parse(parameters[stage], stage)
-    made = PreprocessSettings.parse(parameters["preprocess"], "preprocess")
-    train = TrainSettings.parse(parameters["train"], "train")
+    parsed = {stage: schema.parse(parameters[stage], stage) for stage, schema in stage_settings().items()}
+    made, train = parsed["preprocess"], parsed["train"]
     shape = (1, made.channels, made.image_size, made.image_size)
     resolve_architecture(train.preset, train.architecture, shape)
 

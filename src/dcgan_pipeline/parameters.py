@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from dcgan_pipeline.errors import InputError
 from dcgan_pipeline.schema import MISSING, Settings, kinds, plain, split_quoted
+from dcgan_pipeline.stages import stage_settings
 
 HOW = (
     "write --params=NAME=VALUE,OTHER=VALUE, several --params, and quotes around a setting with a comma in it: "
@@ -31,35 +32,6 @@ class SharedSettings(Settings):
         if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError("must be auto or a whole number from 1 on")
         return value
-
-
-def stage_settings() -> dict[str, type[Settings]]:
-    """Return the settings classes by name."""
-    from dcgan_pipeline.attributes.settings import AttributesSettings
-    from dcgan_pipeline.dedup.settings import DedupSettings
-    from dcgan_pipeline.edits.settings import EditsSettings
-    from dcgan_pipeline.engine import EngineSettings
-    from dcgan_pipeline.evaluation.baselines import BaselinesSettings
-    from dcgan_pipeline.evaluation.settings import EvaluateSettings, FeaturesSettings
-    from dcgan_pipeline.gan.settings import ImportSettings, TrainSettings
-    from dcgan_pipeline.imaging.settings import FacesSettings, PreprocessSettings
-    from dcgan_pipeline.visualize.settings import SampleSettings, VisualizeSettings
-
-    return {
-        "engine": EngineSettings,
-        "faces": FacesSettings,
-        "preprocess": PreprocessSettings,
-        "dedup": DedupSettings,
-        "train": TrainSettings,
-        "features": FeaturesSettings,
-        "evaluate": EvaluateSettings,
-        "baselines": BaselinesSettings,
-        "visualize": VisualizeSettings,
-        "attributes": AttributesSettings,
-        "edits": EditsSettings,
-        "sample": SampleSettings,
-        "import_weights": ImportSettings,
-    }
 
 
 def read_params(texts: Iterable[str]) -> dict[str, Any]:

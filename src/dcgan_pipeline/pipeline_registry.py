@@ -4,32 +4,8 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from dcgan_pipeline.pipelines import (
-    attributes,
-    baselines,
-    dedup,
-    edits,
-    evaluate,
-    faces,
-    features,
-    import_weights,
-    preprocess,
-    sample,
-    train,
-    visualize,
-)
-
-STAGES = {
-    "faces": faces,
-    "preprocess": preprocess,
-    "dedup": dedup,
-    "train": train,
-    "features": features,
-    "evaluate": evaluate,
-    "visualize": visualize,
-    "attributes": attributes,
-    "edits": edits,
-}
+from dcgan_pipeline.pipelines import baselines, dedup, edits, evaluate, import_weights, sample, visualize
+from dcgan_pipeline.stages import STAGES
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -41,16 +17,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``evaluate``: ``baselines`` and ``label_curve``; for conditional networks ``evaluate_samples``. And ``sample``, and
     ``gan_report`` (the page about a ``gan`` alone, of what there is).
     """
-    pipelines = {name: stage.create_pipeline() for name, stage in STAGES.items()}
-    unsupervised = sum(
-        (
-            pipeline
-            for name, pipeline in pipelines.items()
-            if name not in ("features", "evaluate", "attributes", "edits")
-        ),
-        Pipeline([]),
-    )
-    everything = sum(pipelines.values(), Pipeline([]))
+    stages = [stage for stage in STAGES if stage.in_default_run]
+    pipelines = {stage.name: stage.create_pipeline() for stage in stages}
+    without_labels = [pipelines[stage.name] for stage in stages if not stage.needs_labels]
+    unsupervised, everything = sum(without_labels, Pipeline([])), sum(pipelines.values(), Pipeline([]))
     pipelines["visualize"] = _reported(pipelines["visualize"])
     tools = {
         "dedup_apart": dedup.create_apart_pipeline(),

@@ -240,9 +240,9 @@ def test_an_unknown_protocol_is_refused_with_those_that_exist():
 
 def test_a_protocol_of_another_classifier_names_its_pipeline():
     near = EvaluateSettings.parse(EvaluateSettings.laid_over({"protocol": "near"}, PROTOCOLS), "evaluate")
-    near.judges("nearest")
+    near.require_classifier("nearest")
     with pytest.raises(InputError, match=r"got near with nearest; .*--pipeline=evaluate_samples"):
-        near.judges("svm")
+        near.require_classifier("svm")
 
 
 def test_chosen_rows_are_read_when_they_are_sliced(stored):

@@ -90,5 +90,5 @@ def dying(monkeypatch):
         reseed_noise(self, number)
 
     monkeypatch.setattr(Trainer, "update", updated)
-    monkeypatch.setattr(Trainer, "take_other_numbers", counted)
+    monkeypatch.setattr(Trainer, "reseed_noise", counted)
     return lambda times: state.update(times=times, now=0)

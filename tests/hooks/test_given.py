@@ -30,9 +30,9 @@ from dcgan_pipeline.hooks.settings import _refuse_unknown
 from dcgan_pipeline.hooks.together import inert_together
 from dcgan_pipeline.hooks.versions import check_load_versions
 from dcgan_pipeline.imaging.settings import FacesSettings
-from dcgan_pipeline.parameters import stage_settings
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.settings import CONFIG_LOADER_ARGS
+from dcgan_pipeline.stages import stage_settings
 from dcgan_pipeline.visualize.settings import SampleSettings
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -163,7 +163,7 @@ class EvaluateSettings(Settings):
             **unless(self.classifier == "nearest", reason, "samples"),
         }
 
-    def judges(self, classifier: str) -> None:
+    def require_classifier(self, classifier: str) -> None:
         """Check that the protocol is of a classifier.
 
         Raises

@@ -14,9 +14,11 @@ from dcgan_pipeline.config_loader import READ_BY_ALL, ProjectConfigLoader
 from dcgan_pipeline.errors import InputError, shortened
 from dcgan_pipeline.hooks.run_name import pipelines_of
 from dcgan_pipeline.parameters import flat
-from dcgan_pipeline.pipeline_registry import STAGES, register_pipelines
+from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.schema import Settings
+from dcgan_pipeline.stages import STAGES
 
+_STAGES = [stage.name for stage in STAGES if stage.in_default_run]
 _GROUPING = {"group_duplicates", "group_apart", "group_new_duplicates"}
 _JUDGING = {"judge_features", "compare_baselines"}
 # A node gets the settings of its stage as a whole. These are read by some of the stage's nodes alone.
@@ -144,11 +146,11 @@ def _tags(pipeline: Pipeline) -> set[str]:
 
 def _stages(pipeline: Pipeline) -> set[str]:
     """The tags of its nodes, without those of single figures."""
-    return {tag for node in pipeline.nodes for tag in node.tags & set(STAGES) or node.tags}
+    return {tag for node in pipeline.nodes for tag in node.tags & set(_STAGES) or node.tags}
 
 
 def _in_order(tags: set[str]) -> list[str]:
-    return [name for name in STAGES if name in tags] + sorted(tags - set(STAGES))
+    return [name for name in _STAGES if name in tags] + sorted(tags - set(_STAGES))
 
 
 def refuse_inert(

@@ -48,10 +48,12 @@ class SettingsHooks:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Check what the run was given, and parse the settings of every stage that is about to run."""
+        from dcgan_pipeline.devices import resolve_device
         from dcgan_pipeline.hooks.given import Readers, not_made_again, refuse_inert, refuse_unknown_tags, refuse_unread
         from dcgan_pipeline.hooks.together import inert_together
         from dcgan_pipeline.hooks.versions import check_load_versions
-        from dcgan_pipeline.parameters import SharedSettings, stage_settings
+        from dcgan_pipeline.parameters import SharedSettings
+        from dcgan_pipeline.stages import STAGES, stage_settings
 
         given, values = run_params.get("runtime_params") or {}, catalog.load("parameters")
         readers = Readers(self._loader, catalog)
@@ -69,14 +71,18 @@ class SettingsHooks:
         needed = [name for name in stage_settings() if name in read]
         parsed = {name: stage_settings()[name].parse(values[name], name) for name in needed}
         refuse_inert(given, _as_read(parsed, pipeline), inert_together(parsed, pipeline, catalog))
-        _check_together(parsed, pipeline, catalog)
-        _check_attributes(parsed, pipeline, catalog)
+        if "params:device" in pipeline.inputs():
+            resolve_device(catalog.load("params:device"))
+        for stage in STAGES:
+            if stage.name in parsed:
+                stage.check(parsed, pipeline, catalog)
 
 
 def _refuse_unknown(values: Mapping[str, Any], given: Mapping[str, Any], in_files: set[str]) -> None:
     """Refuse a name that is no setting; places are settings for one run, and no file of parameters gives them."""
-    from dcgan_pipeline.parameters import SharedSettings, stage_settings
+    from dcgan_pipeline.parameters import SharedSettings
     from dcgan_pipeline.pipeline_registry import register_pipelines
+    from dcgan_pipeline.stages import stage_settings
 
     inputs = {name for pipeline in register_pipelines().values() for name in pipeline.inputs()}
     read = {name.removeprefix("params:").split(".")[0] for name in inputs if name.startswith("params:")}
@@ -99,41 +105,3 @@ def _as_read(parsed: Mapping[str, Any], pipeline: Pipeline) -> dict[str, Any]:
     if "evaluate" in found and "label_curve" in made:  # it puts its own numbers of labels in the place of one
         found["evaluate"] = found["evaluate"].model_copy(update={"labels_per_class": found["evaluate"].fewest_of_curve})
     return found
-
-
-def _check_together(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Check what settings say of one another, of the images and of this machine."""
-    from dcgan_pipeline.devices import resolve_device
-    from dcgan_pipeline.evaluation.labelled import check_labelled
-    from dcgan_pipeline.gan.conditional import refuse_conditional
-    from dcgan_pipeline.gan.settings import resolve_architecture
-
-    if "params:device" in pipeline.inputs():
-        resolve_device(catalog.load("params:device"))
-    if "train" in parsed and parsed["train"].initial_gan and not parsed["train"].resume:
-        catalog.load("earlier_gans")(parsed["train"].initial_gan)  # it is there, and whole
-    if "train" in parsed and "preprocess" in parsed:  # the images are yet to be made: they will fit, or not
-        train, images = parsed["train"], parsed["preprocess"]
-        shape = (1, images.channels, images.image_size, images.image_size)
-        architecture = resolve_architecture(train.preset, train.architecture, shape)
-        if "features_trained_train" in pipeline.all_outputs():
-            refuse_conditional(architecture.model_dump(), "features need")
-    if "evaluate" not in parsed:
-        return
-    judged, made = parsed["evaluate"], pipeline.all_outputs()
-    for name in ("evaluation", "label_curve", "comparison", "sample_evaluation"):
-        if name in made:
-            judged.judges("nearest" if name == "sample_evaluation" else "svm")
-    if "labelled_train" in pipeline.inputs():
-        if "label_curve" in made and "evaluation" not in made:
-            judged = judged.model_copy(update={"labels_per_class": judged.fewest_of_curve})
-        sets = catalog.load("labelled_train"), catalog.load("labelled_test")
-        check_labelled(*sets, judged, catalog.load("params:seed"))
-
-
-def _check_attributes(parsed: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Check that something is known of the images, where it is to be learned."""
-    from dcgan_pipeline.imaging.object_maps import check_known
-
-    if "raw_attributes" in pipeline.inputs():
-        check_known(catalog.load("raw_attributes").known, parsed["attributes"].names)

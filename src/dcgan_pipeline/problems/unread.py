@@ -48,7 +48,8 @@ def say_what_is_not_read() -> None:
 
 
 def _unread_file(asked: set[str]) -> str | None:
-    from dcgan_pipeline.parameters import SharedSettings, stage_settings
+    from dcgan_pipeline.parameters import SharedSettings
+    from dcgan_pipeline.stages import stage_settings
 
     kinds = dict.fromkeys(_entries(), "catalog*.yml") | dict.fromkeys(asked, "globals.yml")
     kinds |= dict.fromkeys([*stage_settings(), *SharedSettings.model_fields], "parameters*.yml")

@@ -45,7 +45,7 @@ def compare_baselines(
 
     check_same_images(gan=gan, images=images, duplicates=duplicates)
     judged = EvaluateSettings.parse(evaluate, "evaluate")
-    judged.judges("svm")
+    judged.require_classifier("svm")
     labels = check_kinds({PIXELS: (labelled_train, labelled_test)}, labels_train, labels_test)
     draws = draw_labels(labels.train, judged, seed, labels.classes, labels.pictures)
     report.check_same_judging(evaluation_draws, draws, judged, gan.digest())

@@ -99,7 +99,7 @@ def _settings(evaluate: dict[str, Any], classifier: str = "svm") -> EvaluateSett
     from dcgan_pipeline.evaluation.settings import EvaluateSettings
 
     settings = EvaluateSettings.parse(evaluate, "evaluate")
-    settings.judges(classifier)
+    settings.require_classifier(classifier)
     return settings
 
 
