@@ -72,6 +72,7 @@ STAGES = (
     Stage("sample", "visualize.settings:SampleSettings", in_default_run=False),
     Stage("import_weights", "gan.settings:ImportSettings", in_default_run=False),
 )
+IN_DEFAULT_RUN = tuple(stage.name for stage in STAGES if stage.in_default_run)
 
 
 def stage_settings() -> dict[str, type[Settings]]:

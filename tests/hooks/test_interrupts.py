@@ -9,8 +9,9 @@ from kedro.io import DataCatalog, MemoryDataset
 
 from dcgan_pipeline import cli
 from dcgan_pipeline.hooks import InterruptHooks
-from dcgan_pipeline.pipeline_registry import STAGES, register_pipelines
+from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.problems import Stopped, explain
+from dcgan_pipeline.stages import IN_DEFAULT_RUN
 
 PIPELINE = register_pipelines()["unsupervised"]
 ASKED = {"pipeline_names": ["unsupervised"], "env": "photos", "runtime_params": {"train": {"steps": 9}}}
@@ -61,7 +62,7 @@ def test_nodes_that_a_tool_shares_are_those_of_the_stage_that_runs(tmp_path):
         hooks.before_pipeline_run(run_params={}, pipeline=pipeline, catalog=catalog)
         with pytest.raises(Stopped) as stopped:
             interrupt(0)
-        stages = ",".join(STAGES) if name == "__default__" else name
+        stages = ",".join(IN_DEFAULT_RUN) if name == "__default__" else name
         assert f"`kedro run --pipelines={stages}` goes on" in str(stopped.value)
 
 

@@ -16,9 +16,8 @@ from dcgan_pipeline.hooks.run_name import pipelines_of
 from dcgan_pipeline.parameters import flat
 from dcgan_pipeline.pipeline_registry import register_pipelines
 from dcgan_pipeline.schema import Settings
-from dcgan_pipeline.stages import STAGES
+from dcgan_pipeline.stages import IN_DEFAULT_RUN
 
-_STAGES = [stage.name for stage in STAGES if stage.in_default_run]
 _GROUPING = {"group_duplicates", "group_apart", "group_new_duplicates"}
 _JUDGING = {"judge_features", "compare_baselines"}
 # A node gets the settings of its stage as a whole. These are read by some of the stage's nodes alone.
@@ -146,11 +145,11 @@ def _tags(pipeline: Pipeline) -> set[str]:
 
 def _stages(pipeline: Pipeline) -> set[str]:
     """The tags of its nodes, without those of single figures."""
-    return {tag for node in pipeline.nodes for tag in node.tags & set(_STAGES) or node.tags}
+    return {tag for node in pipeline.nodes for tag in node.tags & set(IN_DEFAULT_RUN) or node.tags}
 
 
 def _in_order(tags: set[str]) -> list[str]:
-    return [name for name in _STAGES if name in tags] + sorted(tags - set(_STAGES))
+    return [name for name in IN_DEFAULT_RUN if name in tags] + sorted(tags - set(IN_DEFAULT_RUN))
 
 
 def refuse_inert(
