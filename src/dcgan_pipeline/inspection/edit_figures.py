@@ -146,9 +146,12 @@ def scores_figure(table: pd.DataFrame, accuracy: str) -> Figure:
 
 
 def _answer(judged: pd.DataFrame) -> str:
-    """Name the attribute that the sum has most surely."""
-    sure = judged[judged["binary"] & (judged["got"] >= CERTAIN)].sort_values("got")
-    return f": judged {printable(sure['of'].iloc[-1], _SHORT)} at {sure['got'].iloc[-1]:.2f}" if len(sure) else ""
+    """Say what the sum has of the attribute that it asks for most."""
+    asked = judged[judged["binary"] & (judged["asked"] >= CERTAIN)].sort_values("asked", kind="stable")
+    if asked.empty:
+        return ""
+    most = asked.iloc[-1]
+    return f": {printable(most['of'], _SHORT)} {most['asked']:.2f}, got {most['got']:.2f}"
 
 
 def _asked(judged: pd.DataFrame) -> str:
