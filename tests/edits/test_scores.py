@@ -147,7 +147,7 @@ def test_a_sum_is_compared_with_what_its_exemplars_ask_for(rendered):
     assert summarise_arithmetic(table.reset_index())["vector_arithmetic.got_apart"] < 0.01
     figure = arithmetic_figure(found, table.reset_index())
     rendered(figure)
-    assert figure.texts[0].get_text() == "Sum of z: b - l + d: judged hole at 1.00"
+    assert figure.texts[0].get_text() == "Sum: b - l + d: hole at 1.00, got 1.00"
     assert "hole 1.00, got 1.00 ± 0.00" in figure.texts[1].get_text().replace("\n", " ")
     assert "lamp" not in figure.texts[1].get_text()  # which is neither asked for nor got
 

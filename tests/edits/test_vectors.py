@@ -123,7 +123,7 @@ def test_steps_go_from_one_end_of_the_vector_to_the_other():
 def test_figures_without_a_model(rendered):
     figure = arithmetic_figure(calculate(Ramp(), FOUR, parse_expression("a - b + c"), 0.25, 0))
     rendered(figure)
-    assert figure.texts[0].get_text() == "Sum of z: a - b + c"
+    assert figure.texts[0].get_text() == "Sum: a - b + c"
     rendered(arithmetic_figure(calculate(Ramp(), FOUR, parse_expression("a"), 0.25, 0)))
     rendered(arithmetic_figure(calculate(Ramp(), FOUR, parse_expression("a-b+c-d+a"), 0.25, 0)))
     images = along(Ramp(), Latents(torch.zeros(3, 4)), steps_along(torch.ones(4), 7, 1.0))

@@ -67,7 +67,7 @@ def test_annotations_of_a_person_need_no_model(finished):
     title = draw_turn(gan, mine, {"shown": 2, "steps": 3}, 0, "cpu").texts[0].get_text()
     assert title == "From one to seven"
     arithmetic = draw_arithmetic(gan, mine, {"expression": "seven - one"}, 0, "cpu")
-    assert arithmetic.texts[0].get_text() == "Sum of z: seven - one"
+    assert arithmetic.texts[0].get_text() == "Sum: seven - one"
     figure, maps, metrics = draw_forgetting(gan, mine, {"shown": 2}, 0, "cpu")
     assert "door" in figure.texts[0].get_text()
     assert metrics["forgetting.boxes"] == len(marked)

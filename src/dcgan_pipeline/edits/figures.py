@@ -46,7 +46,7 @@ def arithmetic_figure(found: Arithmetic, judged: pd.DataFrame | None = None) -> 
         "of the mean z in the middle, around it eight with uniform noise (paper, figure 7); under it the sum of the "
         "mean pictures, the control: overlap where latent space draws anew."
     )
-    title = f"Sum of z: {printable(write_expression([column.term for column in found.columns]), _TITLE)}"
+    title = f"Sum: {printable(write_expression([column.term for column in found.columns]), _TITLE)}"
     if judged is not None:
         title, caption = title + _answer(judged), caption + _asked(judged)
     widths = [w for _ in range(count) for w in (0.22, 1.0)] + [0.22, 1.75]
@@ -146,9 +146,12 @@ def scores_figure(table: pd.DataFrame, accuracy: str) -> Figure:
 
 
 def _answer(judged: pd.DataFrame) -> str:
-    """Name the attribute that the sum has most surely."""
-    sure = judged[judged["binary"] & (judged["got"] >= CERTAIN)].sort_values("got")
-    return f": judged {printable(sure['of'].iloc[-1], _SHORT)} at {sure['got'].iloc[-1]:.2f}" if len(sure) else ""
+    """Say what the sum has of the attribute that it asks for most."""
+    asked = judged[judged["binary"] & (judged["asked"] >= CERTAIN)].sort_values("asked", kind="stable")
+    if asked.empty:
+        return ""
+    most = asked.iloc[-1]
+    return f": {printable(most['of'], _SHORT)} at {most['asked']:.2f}, got {most['got']:.2f}"
 
 
 def _asked(judged: pd.DataFrame) -> str:
