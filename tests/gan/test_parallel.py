@@ -110,14 +110,14 @@ def test_shares_are_the_minibatch():
 
 ALONE = """
 import os, sys, torch
-from dcgan_pipeline.gan.parallel import together
+from dcgan_pipeline.gan.parallel import spawn_group
 
 def wait(group, device):
     print(os.getpid(), flush=True)
     group.tell(None)  # for what nobody will say
 
 if __name__ == "__main__":
-    with together(2, torch.device("cpu"), wait):
+    with spawn_group(2, torch.device("cpu"), wait):
         sys.stdin.read()
 """
 
