@@ -221,6 +221,6 @@ function marksOf(held) {
 function underscores(event) {
   const input = event.target,
     place = input.selectionStart;
-  input.value = input.value.replaceAll(" ", "_");
+  input.value = input.value.trimStart().replaceAll(" ", "_"); // spaces alone are no name
   input.setSelectionRange(place, place);
 }
