@@ -192,6 +192,10 @@ def test_this_process_does_a_task_only_when_its_result_is_asked_for():
     assert done == [1]
 
 
+def test_workers_of_ray_have_the_priority_of_the_run(ray_here):
+    assert list(run_tasks(os.nice, [0], EngineSettings(name="ray", workers=2))) == [os.nice(0)]
+
+
 def test_ray_that_the_engine_starts_has_as_many_places_as_it_has_workers(ray_here):
     assert ray_here.cluster_resources()["CPU"] == 2
 

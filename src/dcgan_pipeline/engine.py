@@ -350,11 +350,13 @@ def start_ray(workers: int | None) -> Any:
     """
     address = os.environ.get("RAY_ADDRESS")  # it names the cluster; without it Ray starts here, on loopback
     host, port = _host_and_port(address) if address else ("127.0.0.1", None)
-    # Ray reads these when it is imported. It takes no loopback address without the first (resolve_ip_for_localhost),
-    # and tries a task that runs out of memory for ever without the second.
+    # Ray reads these when it is imported. Without the first it takes no loopback address (resolve_ip_for_localhost).
+    # Without the second it tries a task that runs out of memory for ever, and without the third workers run at
+    # niceness 15, and starve beside other work.
     if host in ("127.0.0.1", "localhost", "::1"):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_task_oom_retries", str(_ATTEMPTS - 1))
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
     except ImportError:
