@@ -263,6 +263,31 @@ def test_a_tab_that_has_not_seen_a_change_does_not_overwrite_it(served, open_pag
     assert list(served.state()["annotations"]["concepts"]) == ["seven", "eight"]
 
 
+def test_a_tab_follows_a_name_that_another_one_changes_and_chooses_none_for_one_that_is_gone(served, open_page):
+    one = open_page(served)
+    other = open_page(served, one.context)
+    for text in ("six", "seven"):
+        name(one, text)
+    other.get_by_role("button", name=re.compile("^six")).click()
+    one.get_by_role("button", name="Undo").click()
+    one.get_by_role("button", name=re.compile("^seven")).wait_for(state="detached")
+    other.get_by_role("button", name=re.compile("^seven")).wait_for(state="detached")
+    card(other, 1).click()
+    said(other, "six: 1 exemplar")
+    one.get_by_role("button", name=re.compile("^six")).wait_for()
+    card(one, 2).click()
+    assert [len(held) for held in served.state()["annotations"]["concepts"].values()] == [1]
+
+
+def test_names_of_digits_stand_where_they_were_put(served, open_page):
+    page = open_page(served)
+    for text in ("upright_seven", "7"):
+        name(page, text)
+    page.get_by_role("button", name=re.compile("^7")).wait_for()
+    shown = page.locator("#names .name").all_inner_texts()
+    assert [text.split()[0] for text in shown] == ["upright_seven", "7"]
+
+
 def test_sliders_and_the_field_move_z_and_what_they_make_can_be_chosen(served, gan, open_page):
     page = open_page(served)
     z = samples(gan, *range(6))

@@ -79,9 +79,11 @@ class Session:
 
     def shown(self) -> dict[str, Any]:
         """Give what a page shows, as JSON can hold it."""
+        present = self.history.present
         return {
             "revision": self.revision,
-            "annotations": self.history.present.dump(),
+            "annotations": present.dump(),
+            "names": {"concepts": list(present.concepts), "objects": list(present.objects)},
             "undo": len(self.history.past),
             "redo": len(self.history.future),
         }

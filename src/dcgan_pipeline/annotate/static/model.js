@@ -37,7 +37,13 @@ export async function ask(path, body) {
 class Model extends EventTarget {
   #last = Promise.resolve();
   #others = new BroadcastChannel("annotate");
-  state = { revision: null, annotations: { concepts: {}, objects: {} }, undo: 0, redo: 0 };
+  state = {
+    revision: null,
+    annotations: { concepts: {}, objects: {} },
+    names: { concepts: [], objects: [] },
+    undo: 0,
+    redo: 0,
+  };
 
   constructor() {
     super();
@@ -60,9 +66,9 @@ class Model extends EventTarget {
     return this.#send("step", () => ({ revision: this.state.revision, step }), step === "undo" ? "Undone" : "Redone");
   }
 
-  /** Names of a kind with what each has, in order. */
+  /** Names of a kind with what each has, in their order: an object of this language puts names of digits first. */
   names(kind) {
-    return Object.entries(this.state.annotations[kind]);
+    return this.state.names[kind].map((name) => [name, this.state.annotations[kind][name]]);
   }
 
   held(kind, name) {

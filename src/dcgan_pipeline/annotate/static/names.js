@@ -15,6 +15,7 @@ const RULE = {
 export class Names extends EventTarget {
   kind = "concepts";
   #current = { concepts: null, objects: null };
+  #seen = { concepts: [], objects: [] };
   #renaming = null;
 
   constructor() {
@@ -43,11 +44,17 @@ export class Names extends EventTarget {
     return model.names(kind).findIndex(([each]) => each === name) % COLOURS;
   }
 
-  /** Leave names that are gone: another tab, or undo, has removed them. */
+  /** Leave names that are gone: another tab, or undo, has renamed or removed them. A removed one leaves none in its place:
+   * the next click would be for a name that nobody chose. */
   follow() {
     for (const kind of ["concepts", "objects"]) {
-      const names = model.names(kind).map(([name]) => name);
-      if (!names.includes(this.#current[kind])) this.#current[kind] = names.at(-1) ?? null;
+      const names = model.names(kind).map(([name]) => name),
+        before = this.#seen[kind];
+      if (!names.includes(this.#current[kind])) {
+        const renamed = names.length === before.length ? names[before.indexOf(this.#current[kind])] : null;
+        this.#current[kind] = renamed ?? (before.length ? null : (names.at(-1) ?? null));
+      }
+      this.#seen[kind] = names;
     }
   }
 
