@@ -1,6 +1,6 @@
 """Whether what was found of one GAN holds for others: metrics of several runs, with their mean and spread.
 
-    for seed in 0 1 2; do kedro run --env=scenes --params=seed=$seed; done
+    kedro run --env=scenes --params=seed=0            # and 1, and 2
     python benchmarks/spread.py --env=scenes --runs=3
     python benchmarks/spread.py --env=scenes --runs=3 turn forgetting_curve
 
